@@ -1,0 +1,101 @@
+"""What callers ask of the ledger, and what it answers.
+
+An operation is validated when it reaches the core: see `quotad.core.validation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from quotad.errors import QuotaError
+from quotad.values import (
+    Amounts,
+    Basis,
+    LimitStatus,
+    LimitsView,
+    Reservation,
+    ReservationState,
+    Scope,
+    Subject,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Take room in every limit of a key, or in none."""
+
+    reservation_id: str
+    subject: Subject
+    model: str
+    amounts: Amounts
+    min_amounts: Amounts = field(default_factory=dict)
+    lease: timedelta | None = None
+    """None means the daemon's default lease."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    limits_view: LimitsView = LimitsView.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Make the leases of some reservations longer."""
+
+    scope: Scope
+    reservation_ids: tuple[str, ...]
+    lease: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    """Charge the actual amounts and give the rest back."""
+
+    scope: Scope
+    reservation_id: str
+    amounts: Amounts
+    basis: Basis | None = None
+    allow_unreserved: bool = False
+    model: str = ""
+    age: timedelta = timedelta()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    limits_view: LimitsView = LimitsView.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the whole hold back."""
+
+    scope: Scope
+    reservation_id: str
+    reason: str = ""
+    limits_view: LimitsView = LimitsView.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveAnswer:
+    """The room is held."""
+
+    reservation: Reservation
+    replayed: bool
+    limits: tuple[LimitStatus, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAnswer:
+    """What a Finalize or Release found or did."""
+
+    reservation: Reservation
+    replayed: bool
+    changed: bool
+    limits: tuple[LimitStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewAnswer:
+    """One id's result: a lease, or why not."""
+
+    reservation_id: str
+    state: ReservationState | None
+    expire_time: datetime | None
+    error: QuotaError | None

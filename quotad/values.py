@@ -1,0 +1,251 @@
+"""The ledger's vocabulary as immutable values: one word per idea, shared by core, store, server and client.
+
+Times are timezone-aware and come from the database's clock. Amounts are int64 in the smallest unit of their
+metric; there are no floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+Amounts = Mapping[str, int]
+"""Metric to amount."""
+
+DEFAULT_TENANT = "default"
+
+
+class ReservationState(StrEnum):
+    """`RESERVED -> FINALIZED | RELEASED | EXPIRED`, `EXPIRED -> FINALIZED | RELEASED`; nothing else."""
+
+    RESERVED = "reserved"
+    FINALIZED = "finalized"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class Basis(StrEnum):
+    """On what the amounts of a settlement rest."""
+
+    REPORTED = "reported"
+    ESTIMATED = "estimated"
+    RESERVED = "reserved"
+    NONE = "none"
+
+
+class Enforcement(StrEnum):
+    """A shadow limit counts like any other but never refuses or clips."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+class WindowKind(StrEnum):
+    """The kind of period a limit counts in; `FIXED` windows run in seconds from the limit's creation."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    FIXED = "fixed"
+    LIFETIME = "lifetime"
+
+
+class BlockedBy(StrEnum):
+    """What fills a window that refuses: usage frees at its reset, holds as they settle."""
+
+    USED = "used"
+    HELD = "held"
+
+
+class LimitsView(StrEnum):
+    """Which limits an answer lists."""
+
+    NONE = "none"
+    VIOLATED = "violated"
+    ALL = "all"
+
+
+class OnMissingUsage(StrEnum):
+    """What to charge when an upstream failed, after something was relayed, without a usage report."""
+
+    RELEASE = "release"
+    ESTIMATE = "estimate"
+    RESERVED = "reserved"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The period a limit counts in."""
+
+    kind: WindowKind
+    seconds: int = 0
+    """Length of a `FIXED` window; 0 for the others."""
+    time_zone: str = "UTC"
+    """IANA zone that a calendar window follows."""
+
+    def __str__(self) -> str:
+        """As commands write it: `day`, `18000s`, `lifetime`."""
+        return f"{self.seconds}s" if self.kind is WindowKind.FIXED else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOwner:
+    """Who a limit belongs to."""
+
+    api_key_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A rule of a key. Its identity is (owner, metric, window, time zone, model pattern)."""
+
+    metric: str
+    window: Window
+    max_value: int
+    model_pattern: str = ""
+    """A model's exact name or `prefix*`; empty matches every model."""
+    enforcement: Enforcement = Enforcement.ENFORCE
+    limit_id: str = ""
+    """Given by the daemon."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitStatus:
+    """A limit and what its current window holds."""
+
+    limit: Limit
+    owner: LimitOwner
+    used: int
+    held: int
+    window_start: datetime
+    reset_time: datetime | None
+    """None for a `LIFETIME` window."""
+
+    @property
+    def available(self) -> int:
+        return max(0, self.limit.max_value - self.used - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One limit that refuses a request."""
+
+    status: LimitStatus
+    requested: int
+    """The least that the caller would have accepted."""
+    blocked_by: BlockedBy
+
+    @property
+    def never_fits(self) -> bool:
+        """No wait helps: the request is larger than the whole limit."""
+        return self.requested > self.status.limit.max_value
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Why a reservation does not fit: every limit that it violates."""
+
+    violations: tuple[Violation, ...]
+    retry_after: timedelta | None
+    """The earliest moment at which it could fit if nothing else were admitted; None where waiting does not help."""
+
+    @property
+    def never_fits(self) -> bool:
+        return any(violation.never_fits for violation in self.violations)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one reservation takes from one limit's window."""
+
+    limit_id: str
+    metric: str
+    window_start: datetime
+    reset_time: datetime | None
+    held: int
+    charged: int = 0
+    over_by: int = 0
+    """By how much the charge took the window past its limit's maximum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """One request's holds, under an id that the client chose."""
+
+    reservation_id: str
+    tenant_id: str
+    api_key_id: str
+    model: str
+    state: ReservationState
+    requested: Amounts
+    reserved: Amounts
+    holds: tuple[Hold, ...]
+    create_time: datetime
+    expire_time: datetime
+    min_amounts: Amounts = field(default_factory=dict)
+    actual: Amounts = field(default_factory=dict)
+    settle_time: datetime | None = None
+    late: bool = False
+    unreserved: bool = False
+    basis: Basis | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicies:
+    """What a proxy does for a key where the request does not say."""
+
+    on_missing_usage: OnMissingUsage = OnMissingUsage.RELEASE
+    default_output_tokens: int = 0
+    """Output tokens held when a request names no maximum; 0 leaves it to the proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as its operator sees it; never its secret."""
+
+    api_key_id: str
+    tenant_id: str
+    name: str
+    secret_prefix: str
+    limits: tuple[Limit, ...]
+    create_time: datetime
+    update_time: datetime
+    etag: str
+    disabled: bool = False
+    expire_time: datetime | None = None
+    delete_time: datetime | None = None
+    allowed_models: tuple[str, ...] = ()
+    """Exact names or `prefix*`; empty allows every model."""
+    policies: KeyPolicies = KeyPolicies()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDescription:
+    """A key and the state of all its limits at one moment."""
+
+    api_key: ApiKey
+    limits: tuple[LimitStatus, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a reservation id is looked up: at most one field is set; none means the tenant `default`."""
+
+    tenant_id: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    api_key_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Which key a call is about: its secret, or its id."""
+
+    api_key: str | None = field(default=None, repr=False)
+    api_key_id: str | None = None

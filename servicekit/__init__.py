@@ -1,0 +1,1 @@
+"""The floor that the three services stand on: settings, logs, listeners, database, migrations. No product rules."""
