@@ -1,0 +1,170 @@
+"""What an operator can set, as `PROXY_*` variables, `.env` or flags. Every bound has its unit in its name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.listening import Listen
+from servicekit.settings import SettingsInvalid, load_settings
+from servicekit.stackfile import data_dir, read_stack
+
+MIB = 1024 * 1024
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class KeyAuth(StrEnum):
+    """Whether callers need a key; without one nothing is reserved, so it can be off on loopback only."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class ProxySettings(BaseSettings):
+    """One proxy worker's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="PROXY_", env_file=".env", extra="ignore", frozen=True)
+
+    listen: str = "127.0.0.1:8080"
+    metrics_listen: str = "127.0.0.1:0"
+    """Readiness and metrics; port 0 takes a free one and logs it."""
+    metrics_token: SecretStr = SecretStr("")
+    """Asked for where the metrics listener is not loopback."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    """Listen beyond loopback without TLS."""
+    trusted_proxies: str = ""
+    """Addresses of terminators whose X-Forwarded-* count, separated by commas."""
+    log_level: str = "INFO"
+
+    database_url: str = ""
+    database_connections_max: Count = 5
+    """A worker's few small queries: account changes and batches of request-log rows."""
+    quotad_address: str = "127.0.0.1:50051"
+    """`host:port`, several separated by commas."""
+    quotad_token: SecretStr = SecretStr("")
+    quotad_tls_ca: Path | None = None
+    key_file: Path = Field(default_factory=lambda: data_dir() / "proxy.key")
+    """Encrypts the accounts' secrets; made with mode 0600 where it is missing."""
+    secret_key: SecretStr = SecretStr("")
+    """The content of the key file, where the environment carries it."""
+    key_auth: KeyAuth = KeyAuth.ON
+
+    lease_seconds: Seconds = 60.0
+    """How long a killed worker's holds live on; renewed while a request runs."""
+    quotad_seconds_max: Seconds = 5.0
+    """One call to quotad."""
+    key_cache_seconds: Seconds = 3.0
+    """How stale the defaults of a key may be; Reserve alone enforces."""
+    key_cache_keys_max: Count = 10_000
+
+    body_bytes_max: Count = 32 * MIB
+    """After decompression."""
+    bodies_bytes_max: Count = 512 * MIB
+    """All bodies that the worker holds at a time; above it a caller is told to try again."""
+    body_seconds_max: Seconds = 120.0
+    """From the first to the last byte of a body: 32 MiB at 2 Mbit/s."""
+    body_idle_seconds: Seconds = 15.0
+    """Between two pieces of a body: a client that drips bytes is let go."""
+    event_bytes_max: Count = 16 * MIB
+    """One event of an upstream's stream; image results are single events of several MiB."""
+    answer_bytes_max: Count = 64 * MIB
+    """An upstream's answer that is not a stream."""
+    queue_bytes_max: Count = 256 * 1024
+    """Between upstream and client of one stream: when it is full the upstream is read no further."""
+    streams_max: Count = 1000
+    """Requests of one worker at a time; above it a caller is told to try again."""
+    ping_seconds: Seconds = 20.0
+    """A silent stream gets an SSE comment this often; Codex gives up after 300 s."""
+
+    upstream_connect_seconds: Seconds = 10.0
+    upstream_idle_seconds: Seconds = 300.0
+    """Between two reads; reasoning models are silent for minutes."""
+    upstream_total_seconds: Seconds = 3600.0
+    attempts_max: Annotated[int, Field(gt=0, le=16)] = 4
+    """Attempts of one request over all accounts, the one after a token refresh included."""
+    outgoing_seconds_max: Seconds = 15.0
+    """One token refresh, usage fetch or list of models."""
+    models_cache_seconds: Seconds = 60.0
+    drain_seconds: Seconds = 30.0
+    """How long the upstream is read on, for its usage report, after the client left."""
+    stop_seconds: Seconds = 30.0
+    """How long running requests may take after the worker was told to stop."""
+    settle_stop_seconds: Seconds = 10.0
+    """How long settlements may take to be delivered at the very end."""
+    settlements_max: Count = 10_000
+    """Undelivered settlements in memory; above it no request is admitted."""
+
+    bytes_per_token: Annotated[float, Field(gt=0)] = 3.0
+    """UTF-8 bytes of text per input token; conservative for prose and code."""
+    image_tokens: int = Field(default=1500, ge=0)
+    upstream_context_tokens: int = Field(default=8192, ge=0)
+    """Held for context that lies upstream: previous_response_id, file ids."""
+    default_output_tokens: Count = 4096
+    """Held where neither the request nor its key names a maximum."""
+    compact_output_tokens_max: Count = 16_384
+    min_output_tokens: Count = 256
+    """The least output that a clipped hold may leave."""
+
+    request_log_rows_max: Count = 10_000
+    """Rows waiting for the database; beyond it rows are dropped and counted."""
+    request_log_batch_rows: Count = 500
+    request_log_flush_seconds: Seconds = 0.5
+    rejections_per_second_max: Count = 50
+    """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
+
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _is_listen(cls, value: str) -> str:
+        Listen.parse(value)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ProxySettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("PROXY_TLS_CERT and PROXY_TLS_KEY go together")
+        if self.key_auth is KeyAuth.OFF and not Listen.parse(self.listen).is_loopback:
+            raise ValueError("PROXY_KEY_AUTH=off needs a loopback address in PROXY_LISTEN")
+        return self
+
+    @property
+    def needs_key(self) -> bool:
+        return self.key_auth is KeyAuth.ON
+
+    @property
+    def quotad_addresses(self) -> tuple[str, ...]:
+        return tuple(address.strip() for address in self.quotad_address.split(",") if address.strip())
+
+
+def load_proxy_settings(**flags: object) -> ProxySettings:
+    """Settings from flags, then the environment, then `.env`, then a running stack's `stack.json`.
+
+    Raises `SettingsInvalid`, naming what is wrong or missing.
+    """
+    settings = load_settings(ProxySettings, **flags)
+    stack = read_stack()
+    if stack is not None:
+        beside = {
+            "database_url": stack["database_url"],
+            "quotad_address": stack["quotad"],
+            "quotad_token": SecretStr(stack["quotad_data_token"]),
+        }
+        missing = {name: value for name, value in beside.items() if name not in settings.model_fields_set}
+        settings = settings.model_copy(update=missing)
+    if not settings.database_url:
+        raise SettingsInvalid("PROXY_DATABASE_URL: not set, and no running stack was found to take it from")
+    return settings
