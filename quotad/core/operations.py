@@ -99,3 +99,42 @@ class RenewAnswer:
     state: ReservationState | None
     expire_time: datetime | None
     error: QuotaError | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewOne:
+    """One id of a `Renew`."""
+
+    reservation_id: str
+    lease: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Take a lapsed reservation out of `held`; nothing happens to one that is not lapsed, or not open."""
+
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireAnswer:
+    """Whether the reservation expired now."""
+
+    reservation_id: str
+    expired: bool
+
+
+Planned = Reserve | Finalize | Release | RenewOne | Expire
+Answer = ReserveAnswer | SettleAnswer | RenewAnswer | ExpireAnswer | QuotaError
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An operation whose key, where it names one, has been looked up."""
+
+    operation: Planned
+    api_key_id: str = ""
+
+    @property
+    def reservation_id(self) -> str:
+        return self.operation.reservation_id

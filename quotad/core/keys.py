@@ -1,0 +1,42 @@
+"""What an operator asks of a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from quotad.values import KeyPolicies, Limit
+
+
+class Unset(Enum):
+    """The type of `UNSET`: a field that an edit does not touch, where None has a meaning of its own."""
+
+    UNSET = auto()
+
+
+UNSET = Unset.UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDraft:
+    """A key to be made."""
+
+    name: str
+    limits: tuple[Limit, ...] = ()
+    allowed_models: tuple[str, ...] = ()
+    expire_time: datetime | None = None
+    policies: KeyPolicies = KeyPolicies()
+    disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanges:
+    """An edit: what is not `UNSET` is set; `limits` replace the whole set."""
+
+    name: str | Unset = UNSET
+    limits: tuple[Limit, ...] | Unset = UNSET
+    allowed_models: tuple[str, ...] | Unset = UNSET
+    expire_time: datetime | None | Unset = UNSET
+    policies: KeyPolicies | Unset = UNSET
+    disabled: bool | Unset = UNSET
