@@ -656,6 +656,7 @@ class QuotaDenial(_message.Message):
         BLOCKED_BY_FIELD_NUMBER: _builtins.int
         NEVER_FITS_FIELD_NUMBER: _builtins.int
         OWNER_FIELD_NUMBER: _builtins.int
+        WINDOW_START_FIELD_NUMBER: _builtins.int
         limit_id: _builtins.str
         metric: _builtins.str
         model_pattern: _builtins.str
@@ -676,6 +677,8 @@ class QuotaDenial(_message.Message):
 
         @_builtins.property
         def owner(self) -> Global___LimitOwner: ...
+        @_builtins.property
+        def window_start(self) -> _timestamp_pb2.Timestamp: ...
         def __init__(
             self,
             *,
@@ -692,10 +695,11 @@ class QuotaDenial(_message.Message):
             blocked_by: Global___BlockedBy.ValueType = ...,
             never_fits: _builtins.bool = ...,
             owner: Global___LimitOwner | None = ...,
+            window_start: _timestamp_pb2.Timestamp | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "reset_time", b"reset_time", "window", b"window"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["owner", b"owner", "reset_time", b"reset_time", "window", b"window", "window_start", b"window_start"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "blocked_by", b"blocked_by", "held", b"held", "limit_id", b"limit_id", "max_value", b"max_value", "metric", b"metric", "model_pattern", b"model_pattern", "never_fits", b"never_fits", "owner", b"owner", "requested", b"requested", "reset_time", b"reset_time", "used", b"used", "window", b"window"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "blocked_by", b"blocked_by", "held", b"held", "limit_id", b"limit_id", "max_value", b"max_value", "metric", b"metric", "model_pattern", b"model_pattern", "never_fits", b"never_fits", "owner", b"owner", "requested", b"requested", "reset_time", b"reset_time", "used", b"used", "window", b"window", "window_start", b"window_start"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
