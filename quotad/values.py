@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 Amounts = Mapping[str, int]
 """Metric to amount."""
 
 DEFAULT_TENANT = "default"
+
+
+class Unset(Enum):
+    """The type of `UNSET`: a field that an edit does not touch, where None has a meaning of its own."""
+
+    UNSET = auto()
+
+
+UNSET = Unset.UNSET
 
 
 class ReservationState(StrEnum):

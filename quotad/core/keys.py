@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
 
-from quotad.values import KeyPolicies, Limit
+from quotad.values import UNSET, KeyPolicies, Limit, Unset
 
-
-class Unset(Enum):
-    """The type of `UNSET`: a field that an edit does not touch, where None has a meaning of its own."""
-
-    UNSET = auto()
-
-
-UNSET = Unset.UNSET
+__all__ = ["UNSET", "KeyChanges", "KeyDraft", "Unset"]
 
 
 @dataclass(frozen=True, slots=True)
