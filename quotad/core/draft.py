@@ -72,7 +72,7 @@ class Draft:
 
     def _found_state(self, reservation_id: str) -> ReservationState | None:
         found = self.state.reservations.get(reservation_id)
-        return found and found.state
+        return found.state if found else None
 
     def _shift(self, hold: Hold, *, held: int = 0, used: int = 0) -> None:
         key = WindowKey(hold.limit_id, hold.window_start)

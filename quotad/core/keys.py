@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quotad.values import UNSET, KeyPolicies, Limit, Unset
@@ -18,7 +18,7 @@ class KeyDraft:
     limits: tuple[Limit, ...] = ()
     allowed_models: tuple[str, ...] = ()
     expire_time: datetime | None = None
-    policies: KeyPolicies = KeyPolicies()
+    policies: KeyPolicies = field(default_factory=KeyPolicies)
     disabled: bool = False
 
 
@@ -29,6 +29,6 @@ class KeyChanges:
     name: str | Unset = UNSET
     limits: tuple[Limit, ...] | Unset = UNSET
     allowed_models: tuple[str, ...] | Unset = UNSET
-    expire_time: datetime | None | Unset = UNSET
+    expire_time: datetime | Unset | None = UNSET
     policies: KeyPolicies | Unset = UNSET
     disabled: bool | Unset = UNSET

@@ -1,0 +1,157 @@
+"""Dedicated connections for the ledger, a bounded queue in front of them, and what a driver's error means.
+
+Nothing of the driver leaves this package: its errors become `StoreUnavailable`, `Overloaded` or the signal to plan
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from quotad.errors import Overloaded, StoreUnavailable
+
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+QT_CODES = frozenset({"QT001", "QT002", "QT003"})
+"""What `apply_v1` raises when an assumption of the plan no longer holds."""
+JSONB_VERSION = b"\x01"
+"""First byte of jsonb's binary form."""
+CONNECT_SECONDS_MAX = 5.0
+
+PLANNER_SETTINGS = {
+    # The functions look rows up by key in batches; on a young table the planner would rather scan it, and a batch then
+    # costs rows x batch. Pinning index access is the largest single gain that was measured.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """How the ledger uses its database."""
+
+    database_url: str
+    connections: int = 8
+    queue_max: int = 1000
+    """Operations that may wait for a connection before further ones are refused as `OVERLOADED`."""
+    statement_timeout_seconds: float = 5.0
+    lock_timeout_seconds: float = 3.0
+    default_lease_seconds: float = 120.0
+    horizon_seconds: float = 7 * 86400.0
+    """How long a reservation that is no longer open is kept, so that a repeat is recognised."""
+
+
+class PlanAgain(Exception):
+    """The rows moved under the plan; nothing was written. Plan again on fresh rows."""
+
+
+class Connections:
+    """A pool of ledger connections with a bounded number of waiters."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], queue_max: int, wait_seconds: float) -> None:
+        self._pool = pool
+        self._queue_max = queue_max
+        self._wait_seconds = wait_seconds
+        self._waiting = 0
+
+    @classmethod
+    async def open(cls, settings: StoreSettings) -> Connections:
+        """Connect; raises `StoreUnavailable`."""
+        milliseconds = {
+            "statement_timeout": str(round(settings.statement_timeout_seconds * 1000)),
+            "lock_timeout": str(round(settings.lock_timeout_seconds * 1000)),
+        }
+        with translated():
+            pool = await asyncpg.create_pool(
+                settings.database_url,
+                min_size=1,
+                max_size=settings.connections,
+                init=_prepare,
+                reset=_keep,
+                timeout=CONNECT_SECONDS_MAX,
+                command_timeout=settings.statement_timeout_seconds + 1,
+                server_settings={"application_name": "quotad", **PLANNER_SETTINGS, **milliseconds},
+            )
+        return cls(pool, settings.queue_max, settings.statement_timeout_seconds)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """One connection for one operation; `Overloaded` where too many wait or the wait is too long."""
+        if self._waiting >= self._queue_max:
+            raise Overloaded("too many operations are waiting for the database")
+        self._waiting += 1
+        try:
+            with translated():
+                connection = await self._pool.acquire(timeout=self._wait_seconds)
+        except TimeoutError as exc:
+            raise Overloaded("no database connection became free in time") from exc
+        finally:
+            self._waiting -= 1
+        try:
+            with translated():
+                yield connection
+        finally:
+            await asyncio.shield(self._pool.release(connection))
+
+    async def close(self) -> None:
+        """Close all connections, waiting for running operations for a bounded time."""
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Give a driver's error its meaning."""
+    try:
+        yield
+    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as exc:
+        raise PlanAgain from exc
+    except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as exc:
+        raise Overloaded("the database did not answer in time") from exc
+    except asyncpg.PostgresError as exc:
+        if exc.sqlstate in QT_CODES:
+            raise PlanAgain from exc
+        if _is_away(exc):
+            raise StoreUnavailable("the database is not available") from exc
+        raise
+    except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError):
+        raise
+    except (OSError, asyncpg.InterfaceError) as exc:
+        raise StoreUnavailable("the database is not available") from exc
+
+
+def _is_away(error: asyncpg.PostgresError) -> bool:
+    connection_trouble = asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError
+    unusable = asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError
+    return isinstance(error, (*connection_trouble, *unusable, asyncpg.ReadOnlySQLTransactionError))
+
+
+async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Read and write jsonb as Python values, in the binary form that rows inside arrays need."""
+    await connection.set_type_codec("jsonb", encoder=_jsonb, decoder=_from_jsonb, schema="pg_catalog", format="binary")
+
+
+def _jsonb(value: object) -> bytes:
+    return JSONB_VERSION + json.dumps(value).encode()
+
+
+def _from_jsonb(data: bytes) -> object:
+    return json.loads(data[len(JSONB_VERSION) :])
+
+
+async def _keep(_connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Keep the session as it is between operations: nothing here changes its state."""
