@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from protos.quota.v1 import quota_pb2 as pb
-from quotad.values import ApiKey, KeyDescription, KeyPolicies, LimitStatus, OnMissingUsage
-from quotad.wire.limits import limit_message, read_limit, read_status, status_message
+from quotad.values import ApiKey, KeyDescription, KeyPolicies, OnMissingUsage
+from quotad.wire.limits import limit_message, read_limit, read_statuses, status_message
 from quotad.wire.scalars import ON_MISSING_USAGE, path, read_time, required, timestamp
+
+Described = TypeVar("Described", pb.DescribeKeyResponse, pb.GetApiKeyResponse, pb.ApiKeyWithLimits)
 
 
 def policies_message(policies: KeyPolicies) -> pb.KeyPolicies:
@@ -58,12 +62,18 @@ def read_api_key(message: pb.ApiKey, at: str = "") -> ApiKey:
     )
 
 
-def description_message(description: KeyDescription) -> pb.ApiKeyWithLimits:
-    limits = [status_message(status) for status in description.limits]
-    return pb.ApiKeyWithLimits(api_key=api_key_message(description.api_key), limits=limits)
+def description_message(kind: type[Described], description: KeyDescription) -> Described:
+    """The key with its limits, as the message of the kind that the RPC answers."""
+    return kind(
+        api_key=api_key_message(description.api_key),
+        limits=[status_message(status) for status in description.limits],
+        server_time=timestamp(description.server_time),
+    )
 
 
-def read_statuses(
-    message: pb.ReserveResponse | pb.FinalizeResponse | pb.ReleaseResponse | pb.DescribeKeyResponse,
-) -> tuple[LimitStatus, ...]:
-    return tuple(read_status(status, f"limits[{n}]") for n, status in enumerate(message.limits))
+def read_description(message: Described, at: str = "") -> KeyDescription:
+    return KeyDescription(
+        api_key=read_api_key(message.api_key, path(at, "api_key")),
+        limits=read_statuses(message.limits, at),
+        server_time=required(read_time(message, "server_time", at), at, "server_time"),
+    )

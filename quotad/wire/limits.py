@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from protos.quota.v1 import quota_pb2 as pb
 from quotad.values import (
     Denial,
@@ -83,6 +85,11 @@ def read_status(message: pb.LimitStatus, at: str = "") -> LimitStatus:
         window_start=required(read_time(message, "window_start", at), at, "window_start"),
         reset_time=read_time(message, "reset_time", at),
     )
+
+
+def read_statuses(messages: Iterable[pb.LimitStatus], at: str = "") -> tuple[LimitStatus, ...]:
+    """The field `limits` of the answer at `at`."""
+    return tuple(read_status(status, f"{path(at, 'limits')}[{n}]") for n, status in enumerate(messages))
 
 
 def denial_message(denial: Denial) -> pb.QuotaDenial:
