@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from proxy.errors import BadRequest, InvalidApiKey
+from proxy.http.guards import bearer_key, read_fields
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer a b", "Bearer " + "k" * 257, "Bearer é", "k"],
+)
+def test_a_key_that_cannot_be_one_is_refused(authorization: str | None) -> None:
+    with pytest.raises(InvalidApiKey):
+        bearer_key(authorization)
+
+
+def test_the_scheme_is_read_in_any_case() -> None:
+    assert bearer_key("bearer sk-1") == "sk-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "code"),
+    [
+        (b"", None, "invalid_json"),
+        (b"  \n", None, "invalid_json"),
+        (b"{", None, "invalid_json"),
+        (b"\xff\xfe\xfd", None, "invalid_json"),
+        (b"[" * 100_000, None, "invalid_json"),
+        (b'{"model":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None, "invalid_json"),
+        (b'{"model":"m","temperature":NaN}', None, "invalid_json"),
+        (b'{"model":"m","n":' + b"9" * 5000 + b"}", None, "invalid_json"),
+        (b"[]", None, "invalid_type"),
+        (b'"text"', None, "invalid_type"),
+        (b"{}", "model", "missing_required_parameter"),
+        (b'{"model":null}', "model", "missing_required_parameter"),
+        (b'{"model":5}', "model", "invalid_type"),
+        (b'{"model":""}', "model", "invalid_value"),
+        (b'{"model":"\\ud800"}', "model", "invalid_value"),
+        (b'{"model":"a\\nb"}', "model", "invalid_value"),
+        (json.dumps({"model": "m" * 257}).encode(), "model", "invalid_value"),
+        (b'{"model":"cheap","model":"dear"}', "model", "duplicate_parameter"),
+        (b'{"model":"m","stream":"yes"}', "stream", "invalid_type"),
+        (b'{"model":"m","stream":1}', "stream", "invalid_type"),
+        (b'{"model":"m","max_output_tokens":"9"}', "max_output_tokens", "invalid_type"),
+        (b'{"model":"m","max_output_tokens":true}', "max_output_tokens", "invalid_type"),
+        (b'{"model":"m","max_output_tokens":1.5}', "max_output_tokens", "invalid_type"),
+        (b'{"model":"m","max_output_tokens":0}', "max_output_tokens", "integer_out_of_range"),
+        (b'{"model":"m","max_output_tokens":99999999999999999999}', "max_output_tokens", "integer_out_of_range"),
+    ],
+)
+def test_a_body_that_cannot_be_served_names_what_is_wrong(body: bytes, param: str | None, code: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        read_fields(body)
+    assert (caught.value.param, caught.value.code) == (param, code)
+
+
+def test_a_body_is_read_once_for_all_that_is_needed() -> None:
+    fields = read_fields(b'{"model":"m","stream":true,"max_output_tokens":null,"odd":1,"odd":2}')
+    assert (fields.model, fields.stream, fields.content["odd"]) == ("m", True, 2)
