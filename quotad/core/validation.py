@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotad.core.admission import with_defaults
 from quotad.core.keys import KeyChanges, KeyDraft, Unset
@@ -125,7 +125,7 @@ def _check_window(window: Window) -> None:
         raise InvalidRequest("api_key.limits.window.seconds", "only a fixed window has seconds")
     try:
         ZoneInfo(window.time_zone)
-    except (ValueError, OSError) as exc:
+    except (ValueError, OSError, ZoneInfoNotFoundError) as exc:
         raise InvalidRequest("api_key.limits.window.time_zone", "an IANA time zone such as Europe/Paris") from exc
 
 
