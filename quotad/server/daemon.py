@@ -1,0 +1,181 @@
+"""Wiring of one daemon, from its settings to its last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from protos.quota.v1 import quota_pb2_grpc as rpc
+from quotad.server import metrics
+from quotad.server.admin import AdminServicer
+from quotad.server.health import SERVICES, Health
+from quotad.server.interceptors import Authentication, Calls
+from quotad.server.servicer import QuotaServicer
+from quotad.server.settings import DaemonSettings
+from quotad.server.tokens import TokenBook
+from quotad.store import Store, sweeper
+from quotad.store.tokens import TokenRole
+from servicekit.database import create_engine
+from servicekit.listening import Listen, ListenRefused, bind, require_safe
+from servicekit.migrations import Migrations, require_current
+from servicekit.web import metrics_server
+
+MIGRATIONS = Migrations("quotad")
+REQUEST_BYTES_MAX = 1024 * 1024
+"""The largest request within the bounds of the core is a Renew of 1,000 ids, about 130 kB."""
+METADATA_BYTES_MAX = 256 * 1024
+"""A refusal names every limit of a key, of which there are up to 64."""
+PING_MILLISECONDS_MIN = 10_000
+"""Clients that look after their connection more often than that are cut off."""
+
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
+    ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_MILLISECONDS_MIN),
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A daemon that answers."""
+
+    address: str
+    metrics_address: str
+
+
+async def serve(settings: DaemonSettings) -> None:
+    """Run until SIGTERM or SIGINT, then stop: health first, no new calls, accepted ones answered, all bounded."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as daemon:
+        log.info("quotad is ready", address=daemon.address, metrics=f"http://{daemon.metrics_address}/metrics")
+        await stop.wait()
+        log.info("quotad is stopping")
+
+
+@asynccontextmanager
+async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
+    """A daemon for the length of a block. Raises what keeps it from starting: see `quotad.cli.serve`."""
+    require_safe(
+        Listen.parse(settings.listen),
+        setting="QUOTAD_LISTEN",
+        has_tls=settings.tls_cert is not None,
+        insecure=settings.insecure,
+    )
+    store = await Store.open(settings.store_settings())
+    try:
+        await _require_schema(settings)
+        async with _answering(settings, store) as daemon:
+            yield daemon
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Running]:
+    tokens, health = await _tokens(settings, store), Health(store)
+    server = _server(settings, store, tokens, health)
+    port = _listen(server, settings)
+    metrics_listen = Listen.parse(settings.metrics_listen)
+    metrics_http, metrics_socket = metrics_server(
+        metrics_listen,
+        setting="QUOTAD_METRICS_LISTEN",
+        is_ready=lambda: _is_serving(health),
+        token=settings.metrics_token.get_secret_value(),
+    )
+    stopping = asyncio.Event()
+    await health.check()
+    await server.start()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(health.watch(stopping))
+            tasks.create_task(tokens.keep_fresh(stopping))
+            tasks.create_task(sweeper.run(store.ledger, stopping, metrics.holds_expired.inc))
+            tasks.create_task(metrics_http.serve(sockets=[metrics_socket]))
+            try:
+                metrics_port = metrics_socket.getsockname()[1]
+                yield Running(
+                    address=str(Listen(Listen.parse(settings.listen).host, port)),
+                    metrics_address=str(Listen(metrics_listen.host, metrics_port)),
+                )
+            finally:
+                await health.stop()
+                await server.stop(settings.stop_seconds)
+                stopping.set()
+                metrics_http.should_exit = True
+    finally:
+        await server.stop(None)
+
+
+def _server(settings: DaemonSettings, store: Store, tokens: TokenBook, health: Health) -> grpc.aio.Server:
+    server = grpc.aio.server(
+        interceptors=[Calls(settings.call_seconds_max), Authentication(tokens)],
+        options=OPTIONS,
+    )
+    rpc.add_QuotaServiceServicer_to_server(QuotaServicer(store.ledger), server)
+    rpc.add_AdminServiceServicer_to_server(AdminServicer(store.keys), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    names = (*SERVICES[1:], health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return server
+
+
+def _listen(server: grpc.aio.Server, settings: DaemonSettings) -> int:
+    """The port that is listened on; raises `ListenRefused`."""
+    listen = Listen.parse(settings.listen)
+    bind(listen, setting="QUOTAD_LISTEN").close()  # says why it cannot be had; gRPC does not
+    try:
+        if settings.tls_cert is None or settings.tls_key is None:
+            return server.add_insecure_port(str(listen))
+        pair = settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()
+        return server.add_secure_port(str(listen), grpc.ssl_server_credentials([pair]))
+    except OSError as exc:
+        raise ListenRefused(f"cannot read the certificate or its key ({exc.filename}): {exc.strerror}") from exc
+    except RuntimeError as exc:
+        raise ListenRefused(
+            f"cannot listen on {listen} (QUOTAD_LISTEN): check the address and the certificate"
+        ) from exc
+
+
+async def _tokens(settings: DaemonSettings, store: Store) -> TokenBook:
+    bootstrap = (
+        ("bootstrap-data", settings.bootstrap_data_token, TokenRole.DATA),
+        ("bootstrap-admin", settings.bootstrap_admin_token, TokenRole.ADMIN),
+    )
+    for name, secret, role in bootstrap:
+        if secret.get_secret_value():
+            await store.tokens.put(name, secret.get_secret_value(), role)
+    tokens = TokenBook(store.tokens)
+    await tokens.read()
+    if tokens.is_empty:
+        log.warning("no service token exists: set QUOTAD_BOOTSTRAP_DATA_TOKEN and QUOTAD_BOOTSTRAP_ADMIN_TOKEN")
+    return tokens
+
+
+async def _require_schema(settings: DaemonSettings) -> None:
+    engine = create_engine(settings.database_url.get_secret_value(), connections_max=1, application_name="quotad serve")
+    try:
+        await require_current(engine, MIGRATIONS)
+    finally:
+        await engine.dispose()
+
+
+async def _is_serving(health: Health) -> bool:
+    return health.is_serving

@@ -1,0 +1,145 @@
+"""Around every call: who may make it, how long it may take, how its errors are told, how it is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+import structlog
+
+from protos.quota.v1 import quota_pb2 as pb
+from quotad.errors import CallerNotAllowed, InvalidRequest, QuotaError
+from quotad.server import metrics
+from quotad.server.tokens import TokenBook
+from quotad.store.tokens import Token, TokenRole
+from quotad.wire.errors import STATUS_METADATA, status_bytes
+from quotad.wire.scalars import Malformed
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = grpc.RpcMethodHandler[Any, Any]
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+
+HEALTH_PREFIX = "/grpc.health.v1.Health/"
+ADMIN_PREFIX = "/quota.v1.AdminService/"
+
+CALLER: ContextVar[Token] = ContextVar("CALLER")
+"""Whose token the call under way carries."""
+
+_RPCS = {
+    f"/{service.full_name}/{method.name}": method.name
+    for service in pb.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+}
+_STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+log = structlog.get_logger(__name__)
+
+
+class Authentication(grpc.aio.ServerInterceptor):
+    """A token for everything but health; role `admin` for the control plane."""
+
+    def __init__(self, tokens: TokenBook) -> None:
+        self._tokens = tokens
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        method = handler_call_details.method
+        if method.startswith(HEALTH_PREFIX):
+            return await continuation(handler_call_details)
+        try:
+            caller = self._tokens.caller(handler_call_details.invocation_metadata or ())
+            _require_role(caller, method)
+        except QuotaError as error:
+            metrics.note_call(_rpc(method), error.reason, 0.0)
+            return _refusing(error)
+        CALLER.set(caller)
+        return await continuation(handler_call_details)
+
+
+class Calls(grpc.aio.ServerInterceptor):
+    """Bounds, counts and renders the unary calls of our own services."""
+
+    def __init__(self, seconds_max: float) -> None:
+        self._seconds_max = seconds_max
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.unary_unary is None or method not in _RPCS:
+            return handler
+        return grpc.unary_unary_rpc_method_handler(
+            self._answering(_rpc(method), handler.unary_unary),  # type: ignore[arg-type]
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    def _answering(
+        self, rpc: str, behaviour: Callable[[Any, Context], Awaitable[Any]]
+    ) -> Callable[[Any, Context], Awaitable[Any]]:
+        async def answer(request: Any, context: Context) -> Any:
+            started = time.monotonic()
+            reason = "CANCELLED"
+            try:
+                async with asyncio.timeout(self._seconds(context)) as bound:
+                    response = await behaviour(request, context)
+                reason = metrics.OK
+                return response
+            except (QuotaError, Malformed) as raised:
+                error = _told(raised)
+                reason = error.reason
+                await _abort(context, error)
+            except Exception:  # noqa: BLE001 - logged, and told as INTERNAL
+                reason = "DEADLINE_EXCEEDED" if bound.expired() else "INTERNAL"
+                await _abort_unknown(context, rpc, expired=bound.expired())
+            finally:
+                metrics.note_call(rpc, reason, time.monotonic() - started)
+
+        return answer
+
+    def _seconds(self, context: Context) -> float:
+        """The caller's deadline, and never more than ours: nothing is begun after it."""
+        remaining = context.time_remaining()
+        return self._seconds_max if remaining is None else min(remaining, self._seconds_max)
+
+
+def _told(raised: QuotaError | Malformed) -> QuotaError:
+    return InvalidRequest(raised.field, str(raised)) if isinstance(raised, Malformed) else raised
+
+
+async def _abort(context: Context, error: QuotaError) -> NoReturn:
+    await context.abort(_STATUS_CODES[error.code], error.message, ((STATUS_METADATA, status_bytes(error)),))
+
+
+async def _abort_unknown(context: Context, rpc: str, *, expired: bool) -> NoReturn:
+    """Tell no more than that the outcome is unknown; the log has the rest."""
+    if expired:
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the call's time is up")
+    log.exception("call failed", rpc=rpc)
+    await context.abort(grpc.StatusCode.INTERNAL, "internal error; see the log of quotad")
+
+
+def _require_role(caller: Token, method: str) -> None:
+    if method.startswith(ADMIN_PREFIX) and caller.role is not TokenRole.ADMIN:
+        raise CallerNotAllowed("this call needs a token of role admin")
+
+
+def _refusing(error: QuotaError) -> Handler:
+    """A handler that refuses before it reads the request, whatever kind of call it is."""
+
+    async def refuse(_requests: AsyncIterator[Any], context: Context) -> None:
+        await _abort(context, error)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _rpc(method: str) -> str:
+    """A name of ours, or `other`: what strangers send must not make new time series."""
+    return _RPCS.get(method, "other")

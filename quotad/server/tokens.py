@@ -1,0 +1,59 @@
+"""The service tokens that a daemon knows, read again every few seconds: a revoked one soon stops working."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import structlog
+
+from quotad.errors import CallerUnauthenticated, Unavailable
+from quotad.store.tokens import Token, Tokens
+
+REFRESH_SECONDS = 2.0
+"""How long a revoked token may go on working."""
+READ_SECONDS_MAX = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class TokenBook:
+    """Tokens by the SHA-256 of their secret; comparing digests leaks nothing about the secret."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._known: Mapping[bytes, Token] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._known
+
+    def caller(self, metadata: Iterable[tuple[str, str | bytes]]) -> Token:
+        """Whose bearer token this is; raises `CallerUnauthenticated`."""
+        given = next((value for name, value in metadata if name == "authorization"), "")
+        scheme, _, secret = str(given).partition(" ")
+        if scheme.lower() != "bearer" or not secret:
+            raise CallerUnauthenticated("a service token is needed: authorization: Bearer <token>")
+        token = self._known.get(hashlib.sha256(secret.encode()).digest())
+        if token is None:
+            raise CallerUnauthenticated("this service token is unknown")
+        return token
+
+    async def read(self) -> None:
+        """Raises `Unavailable`; what was known before stays known."""
+        async with asyncio.timeout(READ_SECONDS_MAX):
+            self._known = await self._tokens.load()
+
+    async def keep_fresh(self, stopping: asyncio.Event) -> None:
+        """Read again until told to stop; while the database is away the tokens known before stay good."""
+        while not stopping.is_set():
+            try:
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await stopping.wait()
+            except TimeoutError:
+                pass
+            try:
+                await self.read()
+            except (Unavailable, TimeoutError) as error:
+                log.warning("service tokens not read again", error=str(error))
