@@ -1,0 +1,126 @@
+"""A real Postgres for the tests: a server per pytest process, a database per test, copied from a migrated template."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import make_url
+
+from quotad.stack.postgres import open_cluster
+from servicekit.migrations import Migrations, SchemaUnknown, migrate
+from tests.support.waiting import eventually_now
+
+SERVICES = ("quotad", "proxy", "dashboard")
+START_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+"""Tests need no data after a power cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server in which databases may be made; `url` names a database for administration."""
+
+    url: str
+
+    def url_of(self, database: str) -> str:
+        return make_url(self.url).set(database=database).render_as_string(hide_password=False)
+
+    def execute(self, statement: str) -> None:
+        run_apart(self._execute(statement))
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url, timeout=CONNECT_SECONDS)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+def run_apart(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run to its end in an event loop of its own, beside whatever loop the test has."""
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(coroutine)
+        except BaseException as exc:  # noqa: BLE001 - raised again in the caller's thread
+            failures.append(exc)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """The server that `TEST_DATABASE_URL` names, else an embedded one that ends with the block."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield Server(given)
+    else:
+        with embedded_server() as embedded:
+            yield embedded
+
+
+@contextmanager
+def embedded_server() -> Iterator[Server]:
+    directory = Path(tempfile.mkdtemp(prefix="quota-test-"))
+    password = secrets.token_urlsafe(16)
+    cluster = open_cluster(directory, None, password, NOT_DURABLE)
+    command = cluster.command()
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command.argv, stdout=log, stderr=log, **command.spawn_arguments())
+    try:
+        eventually_now(cluster.is_ready, START_SECONDS)
+        yield Server(cluster.database_url(password))
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(START_SECONDS)
+        cluster.close()
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def template(on: Server) -> Iterator[str]:
+    """A database with the schemas of all three services, to copy from."""
+    name = f"template_{secrets.token_hex(6)}"
+    on.execute(f"CREATE DATABASE {name}")
+    try:
+        run_apart(_migrate_all(on.url_of(name)))
+        yield name
+    finally:
+        on.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def database(on: Server, template_name: str) -> Iterator[str]:
+    """The URL of a fresh database, dropped after the block whoever is still connected."""
+    name = f"test_{secrets.token_hex(6)}"
+    on.execute(f"CREATE DATABASE {name} TEMPLATE {template_name} STRATEGY file_copy")
+    try:
+        yield on.url_of(name)
+    finally:
+        on.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _migrate_all(database_url: str) -> None:
+    for service in SERVICES:
+        try:
+            await migrate(database_url, Migrations(service))
+        except SchemaUnknown:
+            continue
