@@ -32,7 +32,7 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from quotad.values import BlockedBy, Denial, LimitStatus, Violation
+from quotad.client.types import BlockedBy, Denial, LimitStatus, Violation
 
 WAIT_SECONDS_MAX = 120
 """A longer wait is no rate limit but a used-up budget: OpenAI's SDKs honour `Retry-After` only up to here."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from proxy.errors import ProxyError, QuotaRefused, UpstreamRefused
 from proxy.http.codex import in_dialect
 from proxy.http.headers import Header
-from quotad.values import Violation
+from quotad.client.types import Violation
 
 
 class RefusingLimit(BaseModel):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from quotad.values import Enforcement, LimitStatus
+from quotad.client.types import Enforcement, LimitStatus
 
 Header = tuple[str, str]
 

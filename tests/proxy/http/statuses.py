@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from quotad.values import (
+from quotad.client.types import (
     BlockedBy,
     Denial,
     Enforcement,

@@ -9,7 +9,7 @@ import pytest
 from proxy import errors
 from proxy.http.codex import is_codex
 from proxy.http.errors import error_body, error_response, failed_event
-from quotad.values import BlockedBy, Denial, WindowKind
+from quotad.client.types import BlockedBy, Denial, WindowKind
 from tests.proxy.http.statuses import denial, status, violation
 
 

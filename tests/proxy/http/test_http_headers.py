@@ -13,7 +13,7 @@ from proxy.http.headers import (
     returned_headers,
     sane_request_id,
 )
-from quotad.values import Enforcement, WindowKind
+from quotad.client.types import Enforcement, WindowKind
 from tests.proxy.http.statuses import NOW, status
 
 
