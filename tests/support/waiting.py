@@ -17,9 +17,12 @@ class NeverHappened(AssertionError):
 
 
 async def eventually(
-    check: Callable[[], Awaitable[Value] | Value], seconds: float = 10.0, *, step_seconds: float = STEP_SECONDS
+    check: Callable[[], Awaitable[Value]] | Callable[[], Value],
+    seconds: float = 10.0,
+    *,
+    step_seconds: float = STEP_SECONDS,
 ) -> Value:
-    """Ask `check` (plain or async) until its answer is true; returns that answer. `NeverHappened` names the last one."""
+    """Ask `check`, plain or async, until its answer is true; return that. `NeverHappened` names the last answer."""
     deadline = time.monotonic() + seconds
     while True:
         answer = check()
