@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 Value = TypeVar("Value")
 
@@ -16,12 +16,15 @@ class NeverHappened(AssertionError):
     """The fact did not become true before its deadline."""
 
 
+@overload
 async def eventually(
-    check: Callable[[], Awaitable[Value]] | Callable[[], Value],
-    seconds: float = 10.0,
-    *,
-    step_seconds: float = STEP_SECONDS,
-) -> Value:
+    check: Callable[[], Awaitable[Value]], seconds: float = ..., *, step_seconds: float = ...
+) -> Value: ...
+@overload
+async def eventually(check: Callable[[], Value], seconds: float = ..., *, step_seconds: float = ...) -> Value: ...
+async def eventually(
+    check: Callable[[], object], seconds: float = 10.0, *, step_seconds: float = STEP_SECONDS
+) -> object:
     """Ask `check`, plain or async, until its answer is true; return that. `NeverHappened` names the last answer."""
     deadline = time.monotonic() + seconds
     while True:

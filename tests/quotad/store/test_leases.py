@@ -17,7 +17,12 @@ async def test_a_killed_callers_hold_comes_back_by_the_sweeper(bench: Bench) -> 
     await bench.reserve("r", 60)
     await bench.lapse("r")
     expired, stopping = asyncio.Event(), asyncio.Event()
-    sweeping = asyncio.create_task(sweeper.run(bench.store.ledger, stopping, lambda count: count and expired.set()))
+
+    def note(count: int) -> None:
+        if count:
+            expired.set()
+
+    sweeping = asyncio.create_task(sweeper.run(bench.store.ledger, stopping, note))
     async with asyncio.timeout(10):
         await expired.wait()
     stopping.set()
