@@ -97,6 +97,12 @@ class ProxySettings(BaseSettings):
     """How long the upstream is read on, for its usage report, after the client left."""
     stop_seconds: Seconds = 30.0
     """How long running requests may take after the worker was told to stop."""
+    settle_wait_seconds: Seconds = 2.0
+    """How long a stream's last event waits for its settlement; then that goes on in the background."""
+    settle_retry_seconds_max: Seconds = 30.0
+    """The longest pause between two tries to deliver a settlement."""
+    settle_calls_max: Count = 64
+    """Settlements on their way to quotad at a time, after an outage too."""
     settle_stop_seconds: Seconds = 10.0
     """How long settlements may take to be delivered at the very end."""
     settlements_max: Count = 10_000
