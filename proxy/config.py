@@ -60,7 +60,9 @@ class ProxySettings(BaseSettings):
     lease_seconds: Seconds = 60.0
     """How long a killed worker's holds live on; renewed while a request runs."""
     quotad_seconds_max: Seconds = 5.0
-    """One call to quotad."""
+    """One attempt of a call to quotad."""
+    quotad_retry_seconds: Seconds = 3.0
+    """A call with its repeats: a restart of quotad is bridged, an outage answers 503 soon."""
     key_cache_seconds: Seconds = 3.0
     """How stale the defaults of a key may be; Reserve alone enforces."""
     key_cache_keys_max: Count = 10_000

@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 
 from proxy.http.codex import is_codex
 from proxy.http.headers import REQUEST_ID, Header, sane_request_id
+from quotad.client.types import KeyDescription
 
 USER_AGENT_CHARS_MAX = 256
 """As much of a user agent as a request-log row keeps."""
@@ -20,7 +21,7 @@ USER_AGENT_CHARS_MAX = 256
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request as it arrived."""
+    """One request as it arrived, and what was learnt of it since."""
 
     request_id: str
     start_time: datetime
@@ -29,10 +30,11 @@ class RequestContext:
     is_codex: bool
     client_address: str | None
     user_agent: str | None
-    answer_headers: list[Header] = field(default_factory=list)
-    """Added to an error answer: what is known by then of the caller's limits and reservation."""
+    key: KeyDescription | None = None
     model: str = ""
     stream: bool = False
+    answer_headers: list[Header] = field(default_factory=list)
+    """What is known so far of the caller's limits; error answers carry it too."""
 
 
 def context_of(connection: HTTPConnection) -> RequestContext:
