@@ -1,0 +1,124 @@
+"""How much a request holds before anything is known of its usage.
+
+A hold that is too small lets a limit be overrun, one that is too large locks out honest callers: so only JSON values
+that carry text count as text, and images and context that lies upstream have numbers of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quotad.values import Amounts
+
+TEXT_FIELDS = ("input", "instructions", "tools", "text", "prompt")
+"""Top-level fields that a model reads."""
+NAMES_NOT_TEXT = frozenset(
+    ("id", "type", "role", "status", "object", "call_id", "item_id", "phase", "detail", "encrypted_content")
+)
+"""Identifiers, and what is opaque: its size in bytes says nothing about tokens."""
+NAMES_OF_CONTEXT = frozenset(("file_id", "file_ids", "file_url", "file_data", "vector_store_ids"))
+"""They stand for content whose size in tokens is not in the request."""
+UPSTREAM_CONTEXT_FIELDS = ("previous_response_id", "conversation")
+IMAGE_PREFIX = "data:image/"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSizes:
+    """The numbers that size a hold; all are settings."""
+
+    bytes_per_token: float
+    image_tokens: int
+    upstream_context_tokens: int
+    default_output_tokens: int
+    compact_output_tokens_max: int
+    min_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAmounts:
+    """What to reserve, and the least to accept."""
+
+    amounts: Amounts
+    min_amounts: Amounts
+
+
+@dataclass(slots=True)
+class Contents:
+    """What was found in a request."""
+
+    text_bytes: int = 0
+    images: int = 0
+    has_context: bool = False
+
+
+def size_hold(
+    content: Mapping[str, Any], sizes: HoldSizes, *, is_compact: bool, key_output_tokens: int = 0
+) -> HoldAmounts:
+    """The amounts for a request; `key_output_tokens` is its key's default, 0 where it has none."""
+    input_tokens = size_input(content, sizes)
+    asked = _maximum(content)
+    if is_compact:
+        output_tokens = min(math.ceil(input_tokens / 2), sizes.compact_output_tokens_max)
+    else:
+        output_tokens = asked or key_output_tokens or sizes.default_output_tokens
+    least = min(sizes.min_output_tokens, output_tokens)
+    return HoldAmounts(_amounts(input_tokens, output_tokens), _amounts(input_tokens, least))
+
+
+def size_input(content: Mapping[str, Any], sizes: HoldSizes) -> int:
+    """Input tokens: text by its UTF-8 bytes, images and context by the piece."""
+    found = survey(content)
+    tokens = math.ceil(found.text_bytes / sizes.bytes_per_token) + found.images * sizes.image_tokens
+    return tokens + (sizes.upstream_context_tokens if found.has_context else 0)
+
+
+def survey(content: Mapping[str, Any]) -> Contents:
+    """What of a request a model would read."""
+    found = Contents(has_context=any(content.get(name) for name in UPSTREAM_CONTEXT_FIELDS))
+    # A stack, not recursion: a body may be nested as deeply as its parser allows.
+    waiting: list[tuple[str, object]] = [(name, content.get(name)) for name in TEXT_FIELDS]
+    while waiting:
+        name, value = waiting.pop()
+        match value:
+            case str():
+                _note_text(found, name, value)
+            case list():
+                waiting.extend((name, item) for item in value)
+            case dict():
+                _note_object(found, name, value)
+                waiting.extend(item for item in value.items() if item[0] != "image_url")
+    return found
+
+
+def _note_text(found: Contents, name: str, value: str) -> None:
+    if name in NAMES_OF_CONTEXT:
+        found.has_context = True
+    elif value.startswith(IMAGE_PREFIX):
+        found.images += 1
+    elif name not in NAMES_NOT_TEXT:
+        found.text_bytes += len(value) if value.isascii() else len(value.encode(errors="replace"))
+
+
+def _note_object(found: Contents, name: str, value: Mapping[str, object]) -> None:
+    if value.get("image_url") or value.get("type") == "input_image":
+        found.images += 1
+    # A stored prompt, or an item of an earlier answer, is named here and lies upstream.
+    if (name == "prompt" and value.get("id")) or value.get("type") == "item_reference":
+        found.has_context = True
+
+
+def _maximum(content: Mapping[str, Any]) -> int:
+    """The caller's own maximum; 0 where there is none."""
+    value = content.get("max_output_tokens")
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _amounts(input_tokens: int, output_tokens: int) -> Amounts:
+    return {
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "total_tokens": input_tokens + output_tokens,
+    }

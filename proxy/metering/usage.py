@@ -1,0 +1,156 @@
+"""Usage as an upstream reports it. What is missing or malformed is unknown, never zero.
+
+Only an event that can carry a report is read as JSON: `response.completed`, `response.incomplete`,
+`response.failed`, and a bare `error`, which end a stream.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.metering.events import Event
+from quotad.values import Amounts
+
+TOKENS_MAX = 10**12
+"""The largest amount that the ledger takes."""
+
+TERMINAL_TYPES = frozenset(("response.completed", "response.incomplete", "response.failed", "error"))
+UNNAMED = frozenset(("", "message"))
+TERMINAL_TYPE = re.compile(rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"')
+DELTA_TEXT = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answer used, in tokens."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def amounts(self) -> Amounts:
+        """As the ledger charges it."""
+        return {
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "total_tokens": self.total_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The event that ends a stream."""
+
+    type: str
+    usage: Usage | None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        return self.type in ("response.failed", "error")
+
+
+def sum_usage(usages: Iterable[Usage]) -> Usage | None:
+    """What several attempts of one request used together; None where none reported."""
+    reported = tuple(usages)
+    if not reported:
+        return None
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in reported),
+        output_tokens=sum(usage.output_tokens for usage in reported),
+        total_tokens=sum(usage.total_tokens for usage in reported),
+        cached_input_tokens=sum(usage.cached_input_tokens for usage in reported),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in reported),
+    )
+
+
+def read_usage(value: object) -> Usage | None:
+    """The Responses API's `usage` object; None where it is missing or malformed."""
+    if not isinstance(value, Mapping):
+        return None
+    input_tokens = _tokens(value.get("input_tokens"))
+    output_tokens = _tokens(value.get("output_tokens"))
+    if input_tokens is None or output_tokens is None or input_tokens + output_tokens > TOKENS_MAX:
+        return None
+    total_tokens = _tokens(value.get("total_tokens"))
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
+        cached_input_tokens=_detail(value, "input_tokens_details", "cached_tokens"),
+        reasoning_tokens=_detail(value, "output_tokens_details", "reasoning_tokens"),
+    )
+
+
+def read_body_usage(body: bytes) -> Usage | None:
+    """The usage in an answer that is not a stream."""
+    content = read_object(body)
+    return None if content is None else read_usage(content.get("usage"))
+
+
+def read_terminal(event: Event) -> Terminal | None:
+    """The event as the one that ends a stream; None where it is another one."""
+    if not _can_end(event):
+        return None
+    content = read_object(event.data) or {}
+    kind = content.get("type", event.name)
+    if kind not in TERMINAL_TYPES:
+        return None
+    response = content.get("response")
+    if not isinstance(response, Mapping):
+        response = {}
+    error = content if kind == "error" else response.get("error")
+    code, message = read_error(error)
+    return Terminal(kind, read_usage(response.get("usage")), code, message)
+
+
+def read_error(error: object) -> tuple[str | None, str | None]:
+    """Code and message of an error object; a bare `error` event may wrap them once more."""
+    if not isinstance(error, Mapping):
+        return None, None
+    inner = error.get("error")
+    if isinstance(inner, Mapping):
+        return read_error(inner)
+    code = error.get("code") or error.get("type")
+    message = error.get("message")
+    return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
+
+
+def read_object(data: bytes) -> Mapping[str, Any] | None:
+    """The JSON object in `data`; None where there is none."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def delta_bytes(event: Event) -> int:
+    """How much text the event adds to the answer, in bytes as escaped in JSON."""
+    if not event.name.endswith(".delta"):
+        return 0
+    match = DELTA_TEXT.search(event.data)
+    return len(match[1]) if match else 0
+
+
+def _can_end(event: Event) -> bool:
+    return event.name in TERMINAL_TYPES or (event.name in UNNAMED and TERMINAL_TYPE.search(event.data) is not None)
+
+
+def _tokens(value: object) -> int | None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOKENS_MAX
+    return value if is_count and isinstance(value, int) else None
+
+
+def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:
+    details = usage.get(group)
+    value = details.get(name) if isinstance(details, Mapping) else None
+    return _tokens(value) or 0

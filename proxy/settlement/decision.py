@@ -1,0 +1,105 @@
+"""How a reservation ends: decided here, once per request, from what is known of it. Pure.
+
+a report was read                     charge it (B4)
+nothing of an answer came             release
+our own bound cut the answer          charge an estimate: leaving early is never cheaper than staying (S13)
+the upstream ended without a report   the key's policy says: release, an estimate, or what was held
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import assert_never
+
+from proxy.metering.estimate import estimate_seen, estimate_whole
+from proxy.metering.usage import Usage, sum_usage
+from quotad.client.types import Amounts, Basis, OnMissingUsage
+
+
+class Ending(Enum):
+    """Who ended the answer."""
+
+    UPSTREAM = auto()
+    """It ended, or failed, by itself."""
+    CUT = auto()
+    """We did, by a bound of ours, while the caller was there."""
+    ABANDONED = auto()
+    """We did, after the caller had left."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What a request's task has seen; it grows until the decision is made."""
+
+    reports: list[Usage] = field(default_factory=list)
+    has_begun: bool = False
+    """Something of an answer came, so something may have been billed."""
+    output_bytes: int = 0
+    """Text of the answer that came."""
+    ending: Ending = Ending.UPSTREAM
+    reason: str = ""
+    """Why nothing is charged, in a word or two for the ledger's reader."""
+
+    @property
+    def usage(self) -> Usage | None:
+        return sum_usage(self.reports)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a charge without a report rests on."""
+
+    held: Amounts
+    """As asked for, before any clipping."""
+    on_missing_usage: OnMissingUsage
+    bytes_per_token: float
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Finalize with these amounts; a metric left out is charged as it was held."""
+
+    amounts: Mapping[str, int]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Release."""
+
+    reason: str
+
+
+Decision = Charge | Return
+
+
+def decide(evidence: Evidence, terms: Terms) -> Decision:
+    """What becomes of the hold."""
+    usage = evidence.usage
+    if usage is not None:
+        return Charge(usage.amounts, Basis.REPORTED)
+    if not evidence.has_begun:
+        return Return(evidence.reason or "nothing was answered")
+    match evidence.ending:
+        case Ending.CUT:
+            return Charge(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+        case Ending.ABANDONED:
+            return Charge(estimate_whole(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+        case Ending.UPSTREAM:
+            return _without_report(evidence, terms)
+        case _:
+            assert_never(evidence.ending)
+
+
+def _without_report(evidence: Evidence, terms: Terms) -> Decision:
+    match terms.on_missing_usage:
+        case OnMissingUsage.RELEASE:
+            return Return(evidence.reason or "no usage was reported")
+        case OnMissingUsage.ESTIMATE:
+            return Charge(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+        case OnMissingUsage.RESERVED:
+            return Charge({}, Basis.RESERVED)
+        case _:
+            assert_never(terms.on_missing_usage)
