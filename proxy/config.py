@@ -44,7 +44,7 @@ class ProxySettings(BaseSettings):
     """Addresses of terminators whose X-Forwarded-* count, separated by commas."""
     log_level: str = "INFO"
 
-    database_url: str = ""
+    database_url: str = Field(default="", repr=False)
     database_connections_max: Count = 5
     """A worker's few small queries: account changes and batches of request-log rows."""
     quotad_address: str = "127.0.0.1:50051"
