@@ -1,0 +1,89 @@
+import { Flex, NumberInput, Select, TextInput } from "@mantine/core";
+import type { KeyForm } from "@/features/keys/keyForm";
+import { LENGTH_UNITS, type LimitFields, MAX_VALUE_MAX } from "@/features/keys/limitFields";
+import { METRIC_NAMES, metricLabel, WINDOW_NAMES, windowLabel } from "@/features/keys/rule";
+
+const ENFORCEMENTS = [
+  { value: "enforce", label: "refuse" },
+  { value: "shadow", label: "only watch" },
+];
+
+/** The fields of one limit, in the order in which its sentence reads. */
+export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: LimitFields; index: number }) {
+  const at = `limits.${index}`;
+  return (
+    <Flex gap="xs" wrap="wrap" flex={1} align="end">
+      <NumberInput
+        label="At most"
+        size="xs"
+        w={132}
+        min={0}
+        max={MAX_VALUE_MAX}
+        allowDecimal={false}
+        thousandSeparator=","
+        {...form.getInputProps(`${at}.maxValue`)}
+      />
+      <Select
+        label="Of"
+        size="xs"
+        w={132}
+        allowDeselect={false}
+        data={withCurrent(METRIC_NAMES, fields.metric).map((value) => ({ value, label: metricLabel(value) }))}
+        {...form.getInputProps(`${at}.metric`)}
+      />
+      {fields.metric !== "concurrency" && <WindowInputs form={form} fields={fields} at={at} />}
+      <TextInput
+        label="Model"
+        size="xs"
+        w={116}
+        placeholder="all"
+        autoComplete="off"
+        spellCheck={false}
+        {...form.getInputProps(`${at}.modelPattern`)}
+      />
+      <Select
+        label="Then"
+        size="xs"
+        w={104}
+        allowDeselect={false}
+        data={ENFORCEMENTS}
+        value={fields.shadow ? "shadow" : "enforce"}
+        onChange={(value) => form.setFieldValue(`${at}.shadow`, value === "shadow")}
+      />
+    </Flex>
+  );
+}
+
+function WindowInputs({ form, fields, at }: { form: KeyForm; fields: LimitFields; at: string }) {
+  const windows = WINDOW_NAMES.map((value) => ({ value, label: windowLabel(value) }));
+  return (
+    <>
+      <Select
+        label="Window"
+        size="xs"
+        w={116}
+        allowDeselect={false}
+        data={[...windows, { value: "fixed", label: "per length…" }]}
+        {...form.getInputProps(`${at}.windowKind`)}
+      />
+      {fields.windowKind === "fixed" && (
+        <Flex gap={4} align="end">
+          <NumberInput label="Length" size="xs" w={72} min={0} {...form.getInputProps(`${at}.length`)} />
+          <Select
+            aria-label="Unit of the length"
+            size="xs"
+            w={72}
+            allowDeselect={false}
+            data={Object.keys(LENGTH_UNITS)}
+            {...form.getInputProps(`${at}.unit`)}
+          />
+        </Flex>
+      )}
+    </>
+  );
+}
+
+/** A metric that the form does not offer stays what it is. */
+function withCurrent(names: readonly string[], current: string): string[] {
+  return names.includes(current) ? [...names] : [...names, current];
+}

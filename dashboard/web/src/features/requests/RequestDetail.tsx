@@ -1,0 +1,108 @@
+import { Alert, Stack, Text } from "@mantine/core";
+import type { RequestLog } from "@/api/schema.gen";
+import { FactSection, Facts } from "@/components/Facts";
+import { AttemptList } from "@/features/requests/AttemptList";
+import { DenialList } from "@/features/requests/DenialList";
+import { basisWords, settlementWords, statusLook } from "@/features/requests/status";
+import { count, milliseconds } from "@/lib/format";
+
+/** Everything that the log knows about one request, in the order in which one asks. */
+export function RequestDetail({ request }: { request: RequestLog }) {
+  return (
+    <Stack gap="lg">
+      <Outcome request={request} />
+      {request.denial && <DenialList denial={request.denial} />}
+      <Tokens request={request} />
+      <Settlement request={request} />
+      <FactSection title="Timing">
+        <Facts
+          facts={[
+            ["First byte", request.firstByteMs === null ? null : milliseconds(request.firstByteMs)],
+            ["Duration", milliseconds(request.durationMs)],
+          ]}
+        />
+      </FactSection>
+      <FactSection title="Attempts">
+        <AttemptList attempts={request.attempts} />
+      </FactSection>
+      <Origin request={request} />
+    </Stack>
+  );
+}
+
+function Outcome({ request }: { request: RequestLog }) {
+  const { color, meaning } = statusLook(request.status);
+  if (request.status === "ok") {
+    return null;
+  }
+  return (
+    <Alert
+      color={color}
+      variant="light"
+      p="sm"
+      title={`HTTP ${request.httpStatus} ${request.errorCode ?? ""}`}
+    >
+      <Text size="sm">{request.errorMessage ?? meaning}</Text>
+    </Alert>
+  );
+}
+
+function Tokens({ request }: { request: RequestLog }) {
+  if (request.inputTokens === null && request.outputTokens === null) {
+    return null;
+  }
+  return (
+    <FactSection title="Tokens">
+      <Facts
+        facts={[
+          ["Input", withPart(request.inputTokens, request.cachedInputTokens, "cached")],
+          ["Output", withPart(request.outputTokens, request.reasoningTokens, "reasoning")],
+          ["Total", request.totalTokens === null ? null : count(request.totalTokens)],
+        ]}
+      />
+    </FactSection>
+  );
+}
+
+function Settlement({ request }: { request: RequestLog }) {
+  const { settlement, basis, reservationId } = request;
+  return (
+    <FactSection title="Settlement">
+      <Facts
+        facts={[
+          ["Outcome", settlementWords(settlement)],
+          ["Charged on", settlement === "finalized" && basis ? basisWords(basis) : null],
+        ]}
+        ids={[["Reservation", reservationId]]}
+      />
+    </FactSection>
+  );
+}
+
+function Origin({ request }: { request: RequestLog }) {
+  return (
+    <FactSection title="Request">
+      <Facts
+        facts={[
+          ["Key", request.apiKeyName],
+          ["Account", request.accountName],
+          ["Model", request.model],
+          ["Answered as", request.stream ? "stream" : "one body"],
+          ["Client", request.clientAddress],
+          ["Program", request.userAgent],
+        ]}
+        ids={[
+          ["Request", request.requestId],
+          ["Key id", request.apiKeyId],
+        ]}
+      />
+    </FactSection>
+  );
+}
+
+function withPart(whole: number | null, part: number | null, word: string): string | null {
+  if (whole === null) {
+    return null;
+  }
+  return part ? `${count(whole)} (${count(part)} ${word})` : count(whole);
+}

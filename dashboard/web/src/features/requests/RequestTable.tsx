@@ -1,0 +1,130 @@
+import { type MantineBreakpoint, Skeleton, Table, Text, UnstyledButton } from "@mantine/core";
+import type { RequestLog } from "@/api/schema.gen";
+import { Moment } from "@/components/Moment";
+import { StatusBadge } from "@/features/requests/StatusBadge";
+import { isUncertain, settlementWords } from "@/features/requests/status";
+import { count, milliseconds } from "@/lib/format";
+
+type Props = { requests: RequestLog[]; faded: boolean; onOpen: (request: RequestLog) => void };
+
+export function RequestTable({ requests, faded, onOpen }: Props) {
+  return (
+    <Table.ScrollContainer minWidth={0}>
+      <Table
+        highlightOnHover
+        horizontalSpacing="xs"
+        stickyHeader
+        fz="sm"
+        opacity={faded ? 0.6 : 1}
+        aria-busy={faded}
+      >
+        <RequestTableHead />
+        <Table.Tbody>
+          {requests.map((request) => (
+            <RequestRow key={request.requestLogId} request={request} onOpen={onOpen} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function RequestTableHead() {
+  return (
+    <Table.Thead>
+      <Table.Tr className="nowrap">
+        <Table.Th>Time</Table.Th>
+        <Table.Th>Status</Table.Th>
+        <Table.Th>Key</Table.Th>
+        <Table.Th visibleFrom="xs">Model</Table.Th>
+        <Table.Th visibleFrom="md">Account</Table.Th>
+        <Table.Th ta="right">Tokens in</Table.Th>
+        <Table.Th ta="right">Out</Table.Th>
+        <Table.Th ta="right" visibleFrom="lg">
+          First byte
+        </Table.Th>
+        <Table.Th ta="right" visibleFrom="sm">
+          Duration
+        </Table.Th>
+        <Table.Th visibleFrom="lg">Reservation</Table.Th>
+      </Table.Tr>
+    </Table.Thead>
+  );
+}
+
+function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request: RequestLog) => void }) {
+  return (
+    <Table.Tr data-opens onClick={() => onOpen(request)}>
+      <Table.Td>
+        <UnstyledButton fz="sm" aria-haspopup="dialog">
+          <Moment value={request.startTime} />
+        </UnstyledButton>
+      </Table.Td>
+      <Table.Td className="name-cell">
+        <StatusBadge status={request.status} />
+        <HttpOutcome request={request} />
+      </Table.Td>
+      <NameCell name={request.apiKeyName} />
+      <NameCell name={request.model} visibleFrom="xs" />
+      <NameCell name={request.accountName} visibleFrom="md" />
+      <NumberCell value={request.inputTokens} />
+      <NumberCell value={request.outputTokens} />
+      <Table.Td ta="right" className="nowrap" visibleFrom="lg">
+        {request.firstByteMs === null ? <Nothing /> : milliseconds(request.firstByteMs)}
+      </Table.Td>
+      <Table.Td ta="right" className="nowrap" visibleFrom="sm">
+        {milliseconds(request.durationMs)}
+      </Table.Td>
+      <Table.Td className="nowrap" visibleFrom="lg">
+        <Text size="sm" c={isUncertain(request) ? "orange" : "dimmed"}>
+          {settlementWords(request.settlement)}
+          {isUncertain(request) && ` (${request.basis ?? "unknown"})`}
+        </Text>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** A name that may be long: cut off in the line, whole on hover. */
+function NameCell({ name, visibleFrom }: { name: string | null; visibleFrom?: MantineBreakpoint }) {
+  return (
+    <Table.Td visibleFrom={visibleFrom} className="name-cell" title={name ?? undefined}>
+      {name || <Nothing />}
+    </Table.Td>
+  );
+}
+
+/** The status code where it says more than the badge, and the error's code beside it. */
+function HttpOutcome({ request: { status, httpStatus, errorCode } }: { request: RequestLog }) {
+  if (status === "ok") {
+    return null;
+  }
+  return (
+    <Text span size="xs" c="dimmed" ml={6} visibleFrom="sm" title={errorCode ?? undefined}>
+      {httpStatus} {errorCode}
+    </Text>
+  );
+}
+
+function NumberCell({ value }: { value: number | null }) {
+  return <Table.Td ta="right">{value === null ? <Nothing /> : count(value)}</Table.Td>;
+}
+
+function Nothing() {
+  return (
+    <Text span c="dimmed" aria-label="none">
+      –
+    </Text>
+  );
+}
+
+export function RequestTableSkeleton() {
+  const lines = Array.from({ length: 12 }, (_, line) => line);
+  return (
+    <output aria-label="Loading requests">
+      {lines.map((line) => (
+        <Skeleton key={line} height={18} my={14} />
+      ))}
+    </output>
+  );
+}

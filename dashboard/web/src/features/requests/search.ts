@@ -1,0 +1,101 @@
+import { z } from "zod";
+
+/** Ranges that end now; in the address they stay relative, so that a bookmarked page stays live. */
+export const RANGES = {
+  "15m": { label: "Last 15 minutes", seconds: 900 },
+  "1h": { label: "Last hour", seconds: 3600 },
+  "6h": { label: "Last 6 hours", seconds: 21_600 },
+  "24h": { label: "Last 24 hours", seconds: 86_400 },
+  "7d": { label: "Last 7 days", seconds: 604_800 },
+  "30d": { label: "Last 30 days", seconds: 2_592_000 },
+} as const;
+
+export type RangeName = keyof typeof RANGES;
+export const RANGE_NAMES = Object.keys(RANGES) as RangeName[];
+export const PAGE_SIZES = [25, 50, 100, 200] as const;
+const PAGE_SIZE = 50;
+
+const list = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => [...new Set([value].flat().filter(Boolean))])
+  .default([]);
+const instant = z.iso.datetime({ offset: true }).optional().catch(undefined);
+
+/**
+ * The Requests page's state, all of it, as it stands in the address. What cannot be read falls back to its default;
+ * lists keep whatever they were given, because a value that is no option any more is shown as stale.
+ */
+export const requestSearch = z.object({
+  search: z.string().trim().optional().catch(undefined),
+  range: z.enum(RANGE_NAMES).optional().catch(undefined),
+  since: instant,
+  until: instant,
+  accountId: list,
+  apiKeyId: list,
+  model: list,
+  status: list,
+  page: z.coerce.number().int().min(1).default(1).catch(1),
+  size: z.coerce
+    .number()
+    .refine((size) => (PAGE_SIZES as readonly number[]).includes(size))
+    .default(PAGE_SIZE)
+    .catch(PAGE_SIZE),
+});
+
+export type RequestSearch = z.output<typeof requestSearch>;
+
+/** What narrows the options of the facets. */
+export type FacetFilters = {
+  search?: string;
+  since?: string;
+  until?: string;
+  accountId: string[];
+  apiKeyId: string[];
+  model: string[];
+};
+
+/** What narrows the list: a type of its own, because the status never narrows the options. */
+export type ListFilters = FacetFilters & { status: string[] };
+
+export const FACETS = ["accountId", "apiKeyId", "model", "status"] as const;
+export type Facet = (typeof FACETS)[number];
+
+export function facetFilters(search: RequestSearch, now: Date): FacetFilters {
+  const { accountId, apiKeyId, model } = search;
+  return { search: search.search || undefined, ...timeRange(search, now), accountId, apiKeyId, model };
+}
+
+export function listFilters(search: RequestSearch, now: Date): ListFilters {
+  return { ...facetFilters(search, now), status: search.status };
+}
+
+export function hasFilters(search: RequestSearch): boolean {
+  const { range, since, until } = search;
+  return (
+    Boolean(search.search || range || since || until) || FACETS.some((facet) => search[facet].length > 0)
+  );
+}
+
+/** The same address without what is at its default. */
+export function withoutDefaults({ page, size, ...rest }: RequestSearch) {
+  return { ...rest, page: page === 1 ? undefined : page, size: size === PAGE_SIZE ? undefined : size };
+}
+
+/** What takes every filter away when it is laid over a search. */
+export const NO_FILTERS = {
+  search: undefined,
+  range: undefined,
+  since: undefined,
+  until: undefined,
+  accountId: [],
+  apiKeyId: [],
+  model: [],
+  status: [],
+} satisfies Partial<RequestSearch>;
+
+function timeRange({ range, since, until }: RequestSearch, now: Date): { since?: string; until?: string } {
+  if (range) {
+    return { since: new Date(now.getTime() - RANGES[range].seconds * 1000).toISOString() };
+  }
+  return { since, until };
+}

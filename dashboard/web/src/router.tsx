@@ -1,0 +1,90 @@
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { z } from "zod";
+import { NotFoundPage } from "@/components/NotFoundPage";
+import { ServiceFailurePage } from "@/components/ServiceFailurePage";
+import { Shell } from "@/components/Shell";
+import { AccountsPage } from "@/features/accounts/AccountsPage";
+import { KeysPage } from "@/features/keys/KeysPage";
+import { RequestsPage } from "@/features/requests/RequestsPage";
+import { requestSearch, withoutDefaults } from "@/features/requests/search";
+import { FirstStartPage } from "@/features/session/FirstStartPage";
+import { requireNoPassword, requireSession, requireSignedOut } from "@/features/session/guards";
+import { SignInPage } from "@/features/session/SignInPage";
+import { parseSearchParams, stringifySearchParams } from "@/lib/searchParams";
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet });
+
+const firstStart = createRoute({
+  getParentRoute: () => root,
+  path: "/first-start",
+  beforeLoad: requireNoPassword,
+  component: FirstStartPage,
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  validateSearch: z.object({ next: z.string().optional().catch(undefined) }),
+  beforeLoad: requireSignedOut,
+  component: SignInPage,
+});
+
+const signedIn = createRoute({
+  getParentRoute: () => root,
+  id: "signed-in",
+  beforeLoad: requireSession,
+  component: Shell,
+});
+
+const home = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/",
+  beforeLoad: () => {
+    throw redirect({ to: "/requests", replace: true });
+  },
+});
+
+const requests = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/requests",
+  validateSearch: requestSearch,
+  search: { middlewares: [({ search, next }) => withoutDefaults(next(search)) as typeof search] },
+  component: RequestsPage,
+});
+
+const keys = createRoute({ getParentRoute: () => signedIn, path: "/keys", component: KeysPage });
+
+const accounts = createRoute({ getParentRoute: () => signedIn, path: "/accounts", component: AccountsPage });
+
+const unknown = createRoute({ getParentRoute: () => signedIn, path: "$", component: NotFoundPage });
+
+const routeTree = root.addChildren([
+  firstStart,
+  signIn,
+  signedIn.addChildren([home, requests, keys, accounts, unknown]),
+]);
+
+export function createAppRouter(queryClient: QueryClient) {
+  return createRouter({
+    routeTree,
+    context: { queryClient },
+    parseSearch: parseSearchParams,
+    stringifySearch: stringifySearchParams,
+    defaultErrorComponent: ServiceFailurePage,
+    defaultNotFoundComponent: NotFoundPage,
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>;
+  }
+}
