@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 CONNECT_SECONDS_MAX = 5.0
 STATEMENT_SECONDS_MAX = 30.0
@@ -12,6 +16,10 @@ STATEMENT_SECONDS_MAX = 30.0
 
 class DatabaseUrlInvalid(ValueError):
     """The database URL cannot be used; the message never carries its password."""
+
+
+class DatabaseUnusable(RuntimeError):
+    """The database cannot be connected to; the message says why and never carries a password."""
 
 
 def asyncpg_url(database_url: str) -> URL:
@@ -39,3 +47,18 @@ def create_engine(database_url: str, *, connections_max: int = 5, application_na
             "server_settings": {"application_name": application_name},
         },
     )
+
+
+@asynccontextmanager
+async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for the length of the block; raises `DatabaseUnusable` where there is none to be had."""
+    try:
+        connection = await engine.connect()
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        url = engine.url
+        where = f"{url.host or url.query.get('host', 'the default socket')}:{url.port or 5432}/{url.database}"
+        raise DatabaseUnusable(f"the database at {where} cannot be used: {exc or type(exc).__name__}") from exc
+    try:
+        yield connection
+    finally:
+        await connection.close()

@@ -31,6 +31,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering()))
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # each check of a schema version tells its context
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -47,5 +48,6 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 def _rendering() -> list[structlog.typing.Processor]:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if sys.stderr.isatty():
-        return [strip, structlog.dev.ConsoleRenderer()]
+        # the renderer's own tracebacks would show local variables, secrets among them
+        return [strip, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

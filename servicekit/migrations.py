@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from servicekit.database import create_engine
+from servicekit.database import connect, create_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,13 @@ class SchemaUnknown(RuntimeError):
 
 
 async def migrate(database_url: str, migrations: Migrations) -> str:
-    """Bring the service's schema to this program's version; returns the version. Safe to repeat."""
+    """Bring the service's schema to this program's version; returns the version. Safe to repeat.
+
+    Raises `DatabaseUnusable`.
+    """
     engine = create_engine(database_url, connections_max=1, application_name=f"{migrations.name} migrate")
     try:
-        async with engine.begin() as connection:
+        async with connect(engine) as connection, connection.begin():
             await connection.run_sync(_upgrade, migrations)
     finally:
         await engine.dispose()
@@ -48,8 +51,8 @@ async def migrate(database_url: str, migrations: Migrations) -> str:
 
 
 async def require_current(engine: AsyncEngine, migrations: Migrations) -> None:
-    """Raise `SchemaUnknown` unless the schema is at exactly this program's version."""
-    async with engine.connect() as connection:
+    """Raise `SchemaUnknown` unless the schema is at exactly this program's version, or `DatabaseUnusable`."""
+    async with connect(engine) as connection:
         found = await connection.run_sync(_current, migrations)
     head = _head(migrations)
     if found != head:

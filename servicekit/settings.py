@@ -20,9 +20,13 @@ def load_settings(cls: type[Settings], **flags: object) -> Settings:
     try:
         return cls(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        prefix = cls.model_config.get("env_prefix", "")
-        lines = (
-            f"{prefix}{'_'.join(str(part) for part in error['loc'])}".upper() + f": {error['msg']}"
-            for error in exc.errors(include_input=False, include_url=False)
-        )
-        raise SettingsInvalid("; ".join(lines)) from exc
+        errors = exc.errors(include_input=False, include_url=False)
+        raise SettingsInvalid("; ".join(_line(cls, error["loc"], error["msg"]) for error in errors)) from exc
+
+
+def _line(cls: type[BaseSettings], location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not location:  # several settings do not fit together; the message names them
+        return message
+    name = "_".join(str(part) for part in location)
+    return f"{cls.model_config.get('env_prefix', '')}{name}".upper() + f": {message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 NAME = "stack.json"
 DATA_DIR_VARIABLE = "QUOTA_DATA_DIR"
@@ -22,6 +22,10 @@ class StackFile(TypedDict):
     proxies: list[str]
     dashboard: str
     demo_api_key: str
+    metrics: NotRequired[dict[str, str]]
+    """Base URL of each child's readiness and metrics listener, by the child's name."""
+    postgres_password: NotRequired[str]
+    """Of the embedded database, kept here while another database is in use."""
 
 
 def data_dir() -> Path:

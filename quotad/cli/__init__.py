@@ -1,0 +1,36 @@
+"""The command `quotad`: the daemon, its migrations and check, keys, and the whole stack on one machine."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import typer
+
+from quotad.cli import daemon, keys
+from quotad.client.types import OutcomeUnknown
+from quotad.errors import QuotaError
+from servicekit.commands import run_commands
+from servicekit.database import DatabaseUnusable, DatabaseUrlInvalid
+from servicekit.listening import ListenRefused
+from servicekit.migrations import SchemaUnknown
+from servicekit.settings import SettingsInvalid
+
+app = typer.Typer(help="Quota that never overruns, never leaks and charges exactly once.", no_args_is_help=True)
+app.command()(daemon.serve)
+app.command()(daemon.migrate)
+app.command()(daemon.audit)
+app.add_typer(keys.app, name="keys")
+
+REFUSALS = (
+    QuotaError,
+    OutcomeUnknown,
+    DatabaseUnusable,
+    DatabaseUrlInvalid,
+    ListenRefused,
+    SchemaUnknown,
+    SettingsInvalid,
+)
+
+
+def main() -> NoReturn:
+    run_commands(app, "quotad", REFUSALS)

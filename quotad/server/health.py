@@ -38,7 +38,7 @@ class Health:
         """Ask the database once and tell it."""
         is_up = await _answers(self._store)
         if is_up != self._is_up:
-            log.info("database is back" if is_up else "database is away")
+            log.info("database answers" if is_up else "database is away")
         self._is_up = is_up
         status = health_pb2.HealthCheckResponse.SERVING if is_up else health_pb2.HealthCheckResponse.NOT_SERVING
         for service in SERVICES:

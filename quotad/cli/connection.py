@@ -1,0 +1,76 @@
+"""Which quotad the commands talk to, and with what token."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from quotad.client.admin import AdminClient
+from quotad.client.channel import Connection
+from quotad.client.types import OutcomeUnknown
+from servicekit.commands import CommandFailed
+from servicekit.logs import configure_logs
+from servicekit.settings import load_settings
+from servicekit.stackfile import read_stack
+
+RETRY_SECONDS = 3.0
+"""An operator waits for the answer; a daemon that restarts is back by then."""
+
+Result = TypeVar("Result")
+
+
+class CommandSettings(BaseSettings):
+    """Where quotad is, for commands."""
+
+    model_config = SettingsConfigDict(env_prefix="QUOTAD_", env_file=".env", extra="ignore", frozen=True)
+
+    address: str = ""
+    """`host:port`; a running stack's when empty."""
+    token: SecretStr = SecretStr("")
+    """Of role `admin`; a running stack's when empty."""
+    tls_ca: Path | None = None
+    """Certificates to trust; without them the connection is in the clear."""
+
+
+def with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Result:
+    """Run `work` with a client of the daemon that the environment names, else of the running stack."""
+    configure_logs("quotad", "ERROR")  # of retries under way the operator hears by their outcome
+    return asyncio.run(_with_admin(work))
+
+
+async def _with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Result:
+    settings = load_settings(CommandSettings)
+    address, token = _address_and_token(settings)
+    if settings.tls_ca is not None and not settings.tls_ca.is_file():
+        raise CommandFailed(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
+    async with Connection(address, token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
+        try:
+            return await work(AdminClient(connection, f"os:{getpass.getuser()}"))
+        except OutcomeUnknown as exc:
+            raise _plain(exc, address) from exc
+
+
+def _address_and_token(settings: CommandSettings) -> tuple[str, str]:
+    stack = read_stack()
+    address = settings.address or (stack["quotad"] if stack else "")
+    token = settings.token.get_secret_value() or (stack["quotad_admin_token"] if stack else "")
+    if not address:
+        raise CommandFailed("no quotad to talk to: start one with `quotad up`, or set QUOTAD_ADDRESS and QUOTAD_TOKEN")
+    if not token:
+        raise CommandFailed("no token for quotad: set QUOTAD_TOKEN to one of role admin")
+    return address, token
+
+
+def _plain(error: OutcomeUnknown, address: str) -> CommandFailed:
+    if error.code is grpc.StatusCode.UNAVAILABLE:
+        return CommandFailed(f"quotad at {address} cannot be reached: is it running, and is QUOTAD_ADDRESS right?")
+    return CommandFailed(
+        f"quotad at {address} gave no definite answer ({error.code.name}): see what holds, then repeat"
+    )

@@ -1,0 +1,86 @@
+"""`quotad serve`, `quotad migrate`, `quotad audit`."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from quotad.cli.output import print_json, rfc3339
+from quotad.errors import StoreUnavailable
+from quotad.server.daemon import MIGRATIONS
+from quotad.server.daemon import serve as serve_until_stopped
+from quotad.server.settings import DaemonSettings, load_daemon_settings
+from quotad.store.audit import Difference, differences
+from servicekit import migrations
+from servicekit.commands import CommandFailed
+from servicekit.logs import configure_logs
+
+
+def serve(
+    listen: Annotated[str | None, typer.Option(help="host:port of the gRPC listener.")] = None,
+    metrics_listen: Annotated[str | None, typer.Option(help="host:port of metrics and readiness.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond loopback without TLS.")] = False,
+) -> None:
+    """Run the daemon until SIGTERM or Ctrl-C. Its settings are QUOTAD_* variables; flags win."""
+    settings = load_daemon_settings(
+        listen=listen,
+        metrics_listen=metrics_listen,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure or None,
+    )
+    configure_logs("quotad", settings.log_level)
+    try:
+        uvloop.run(serve_until_stopped(settings))
+    except StoreUnavailable as exc:
+        raise _unusable(exc) from exc
+
+
+def migrate() -> None:
+    """Bring the schema `quotad` of QUOTAD_DATABASE_URL to this program's version. Safe to repeat."""
+    version = asyncio.run(migrations.migrate(_database_url(load_daemon_settings()), MIGRATIONS))
+    typer.echo(f"the schema quotad is at version {version}")
+
+
+def audit(as_json: Annotated[bool, typer.Option("--json", help="Print the differences as JSON.")] = False) -> None:
+    """Check the whole ledger for conservation: exits 1 when a window does not add up."""
+    try:
+        found = asyncio.run(differences(_database_url(load_daemon_settings())))
+    except StoreUnavailable as exc:
+        raise _unusable(exc) from exc
+    if as_json:
+        print_json([_record(difference) for difference in found])
+    for difference in [] if as_json else found:
+        typer.echo(_line(difference))
+    if found:
+        raise CommandFailed(f"{len(found)} windows do not add up")
+    if not as_json:
+        typer.echo("every window adds up")
+
+
+def _unusable(error: StoreUnavailable) -> CommandFailed:
+    why = str(error.__cause__ or "") or type(error.__cause__).__name__
+    return CommandFailed(f"the database cannot be used ({why}): is it running, and is QUOTAD_DATABASE_URL right?")
+
+
+def _database_url(settings: DaemonSettings) -> str:
+    return settings.database_url.get_secret_value()
+
+
+def _record(difference: Difference) -> dict[str, object]:
+    return {**dataclasses.asdict(difference), "window_start": rfc3339(difference.window_start)}
+
+
+def _line(difference: Difference) -> str:
+    return (
+        f"tenant {difference.tenant_id}, limit {difference.limit_id}, window {rfc3339(difference.window_start)}: "
+        f"held {difference.held}, by reservations {difference.held_by_reservations}; "
+        f"used {difference.used}, charged {difference.charged_to_reservations}"
+    )
