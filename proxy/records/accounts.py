@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from urllib.parse import SplitResult, urlsplit
 
 
 class AccountKind(StrEnum):
@@ -43,12 +45,25 @@ TRANSITIONS: dict[AccountState, frozenset[AccountState]] = {
 """State to the states that it can follow. What an operator paused, no answer of an upstream moves."""
 
 
-class AccountNameTaken(ValueError):
+NAME_CHARACTERS_MAX = 128
+HEADER_TOKEN = re.compile(r"[\x21-\x7e]+")
+"""What may stand in a header without quoting: visible ASCII."""
+
+
+class AccountError(Exception):
+    """An operator's change that cannot be made; the message says why and what to do, and holds no secret."""
+
+
+class AccountInvalid(AccountError):
+    """A field of the account cannot be used."""
+
+
+class AccountNameTaken(AccountError):
     """An account of this name exists."""
 
 
-class AccountNotFound(LookupError):
-    """No account has this name."""
+class AccountNotFound(AccountError):
+    """No account has this name or id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,22 @@ class NewAccount:
     chatgpt_account_id: str = ""
     usage_url: str = ""
     is_demo: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises `AccountInvalid` rather than let an account in that no request can use."""
+        if not 1 <= len(self.name) <= NAME_CHARACTERS_MAX or not self.name.isprintable():
+            raise AccountInvalid(f"the name must be 1 to {NAME_CHARACTERS_MAX} printable characters")
+        for field_name in ("base_url", "token_url", "usage_url"):
+            _require_url(field_name, getattr(self, field_name), is_optional=field_name != "base_url")
+        for field_name, value in asdict(self.credentials).items():
+            if not HEADER_TOKEN.fullmatch(value) and (value or field_name != "id_token"):
+                raise AccountInvalid(
+                    f"the {field_name.replace('_', ' ')} is empty or holds characters that no header can"
+                )
+        if not HEADER_TOKEN.fullmatch(self.chatgpt_account_id or "none"):
+            raise AccountInvalid("the ChatGPT account id holds characters that no header can")
+        if self.kind is AccountKind.OAUTH and not self.token_url:
+            raise AccountInvalid("an account with a refresh token needs a token URL")
 
     @property
     def kind(self) -> AccountKind:
@@ -122,3 +153,23 @@ class SealedAccount:
 
     account: Account
     sealed_credentials: bytes = field(repr=False)
+
+
+def _require_url(field_name: str, value: str, *, is_optional: bool) -> None:
+    if is_optional and not value:
+        return
+    parts = _split(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise AccountInvalid(f"the {field_name.replace('_', ' ')} must be like https://host/path")
+    if parts.username is not None or parts.query or parts.fragment or not HEADER_TOKEN.fullmatch(value):
+        raise AccountInvalid(f"the {field_name.replace('_', ' ')} must have no user, query, fragment or blanks")
+
+
+def _split(value: str) -> SplitResult | None:
+    """The parts of a URL; None where it is none, a port that is no number included."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.accounts import Account, AccountKind, AccountNotFound, AccountState, SealedAccount
@@ -18,8 +18,9 @@ async def list_accounts(connection: AsyncConnection) -> tuple[Account, ...]:
 
 
 async def get_account(connection: AsyncConnection, name: str) -> Account:
-    """The account of this name; raises `AccountNotFound`."""
-    found = await connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.name == name))
+    """The account of this name, or else of this id; raises `AccountNotFound`."""
+    is_it = (accounts.c.name == name) | (cast(accounts.c.account_id, Text) == name)
+    found = await connection.execute(select(*ACCOUNT_COLUMNS).where(is_it).order_by(accounts.c.name != name).limit(1))
     row = found.mappings().one_or_none()
     if row is None:
         raise AccountNotFound(f"there is no account {name!r}")

@@ -1,0 +1,84 @@
+"""What the account tests share: adding accounts, and asking the table and the upstream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import ClientSession, ClientTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from proxy.accounts.pool import AccountPool
+from proxy.demo_upstream.running import Serving
+from proxy.errors import NoAccounts
+from proxy.records import read, write
+from proxy.records.accounts import Account, AccountState, ApiKeyCredentials, NewAccount, OAuthCredentials
+from proxy.records.secrets import SecretBox
+from tests.support.waiting import eventually
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One database and one strict upstream."""
+
+    engine: AsyncEngine
+    box: SecretBox
+    demo: Serving
+
+    async def add(self, new: NewAccount) -> str:
+        async with self.engine.begin() as connection:
+            return await write.add_account(connection, new, self.box)
+
+    async def add_static(self, name: str) -> str:
+        self.demo.upstream.credentials.make_known(access=[f"key-of-{name}"], refresh=[])
+        return await self.add(NewAccount(name, self.demo.base_url, ApiKeyCredentials(f"key-of-{name}")))
+
+    async def add_oauth(self, name: str, *, token_url: str = "") -> str:
+        self.demo.upstream.credentials.make_known(access=[f"first-{name}"], refresh=[f"refresh-{name}"])
+        return await self.add(
+            NewAccount(
+                name,
+                self.demo.base_url,
+                OAuthCredentials(f"first-{name}", f"refresh-{name}"),
+                token_url=token_url or f"{self.demo.url}/oauth/token",
+                client_id="test",
+                chatgpt_account_id="workspace",
+            )
+        )
+
+    async def account(self, name: str) -> Account:
+        async with self.engine.connect() as connection:
+            return await read.get_account(connection, name)
+
+    async def stored_tokens(self, account_id: str) -> OAuthCredentials:
+        async with self.engine.connect() as connection:
+            found = await read.list_sealed_accounts(connection)
+        (sealed,) = [s.sealed_credentials for s in found if s.account.account_id == account_id]
+        credentials = self.box.open(sealed)
+        assert isinstance(credentials, OAuthCredentials)
+        return credentials
+
+    async def move(self, account_id: str, state: AccountState) -> bool:
+        async with self.engine.begin() as connection:
+            return await write.move_account(connection, account_id, state)
+
+
+async def status_at_upstream(pool: AccountPool, account: Account) -> int:
+    """The upstream's answer to a request with the account's present credentials."""
+    url = f"{account.base_url}/models"
+    async with (
+        ClientSession(timeout=ClientTimeout(total=5)) as session,
+        session.get(url, headers=dict(pool.authorization(account).headers)) as response,
+    ):
+        return response.status
+
+
+async def select_eventually(pool: AccountPool, tried: frozenset[str] = frozenset()) -> Account:
+    def select() -> Account | None:
+        try:
+            return pool.select("m", tried)
+        except NoAccounts:
+            return None
+
+    account = await eventually(select)
+    assert account is not None
+    return account
