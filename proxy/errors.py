@@ -17,6 +17,7 @@
     ├── UpstreamError                         server_error
     │   ├── UpstreamFailed            502                            upstream_error
     │   ├── UpstreamTimeout           504                            upstream_timeout
+    │   ├── StreamIncomplete          502                            stream_incomplete
     │   ├── UpstreamOverloaded        503                            server_is_overloaded
     │   └── UpstreamQuotaExhausted    503                            upstream_quota_exhausted
     └── UpstreamRefused               4xx     the upstream's own answer, passed on
@@ -236,6 +237,14 @@ class UpstreamTimeout(UpstreamError):
     status = 504
     code = "upstream_timeout"
     default_message = "The upstream did not answer in time."
+
+
+class StreamIncomplete(UpstreamError):
+    """The upstream ended its stream without the event that ends one."""
+
+    status = 502
+    code = "stream_incomplete"
+    default_message = "The upstream's stream ended before the response was complete."
 
 
 class UpstreamOverloaded(UpstreamError):
