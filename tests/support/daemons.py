@@ -1,0 +1,115 @@
+"""A quotad inside the test's event loop, on real sockets, and short forms of what tests ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from quotad.client.admin import AdminClient
+from quotad.client.channel import Connection
+from quotad.client.quota_client import QuotaClient
+from quotad.client.types import CreatedKey, Limit, Window, WindowKind
+from quotad.server.daemon import Running, running
+from quotad.server.settings import load_daemon_settings
+from quotad.store.audit import differences
+
+DATA_TOKEN = "data-token-for-tests"
+ADMIN_TOKEN = "admin-token-for-tests"
+START_SECONDS = 20.0
+
+
+def limit(metric: str = "total_tokens", max_value: int = 1000, model_pattern: str = "") -> Limit:
+    return Limit(metric, Window(WindowKind.DAY), max_value, model_pattern)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """A running daemon; `stop` may be called before the block ends."""
+
+    running: Running
+    database_url: str
+    stopping: asyncio.Event
+    task: asyncio.Task[None]
+
+    @property
+    def address(self) -> str:
+        return self.running.address
+
+    def begin_stop(self) -> None:
+        self.stopping.set()
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        await self.task
+
+    @asynccontextmanager
+    async def data(
+        self, *, call_timeout_seconds: float = 5.0, retry_seconds: float = 10.0
+    ) -> AsyncIterator[QuotaClient]:
+        async with QuotaClient(
+            self.address, DATA_TOKEN, call_timeout_seconds=call_timeout_seconds, retry_seconds=retry_seconds
+        ) as client:
+            yield client
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AdminClient]:
+        async with Connection(self.address, ADMIN_TOKEN) as connection:
+            yield AdminClient(connection, "tests")
+
+    async def create_key(self, *limits: Limit, name: str = "demo") -> CreatedKey:
+        async with self.admin() as admin:
+            return await admin.create_api_key(name, limits=limits or (limit(),))
+
+    @asynccontextmanager
+    async def windows_locked(self) -> AsyncIterator[None]:
+        """While the block runs, whoever needs a window row waits."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE quotad.windows IN ACCESS EXCLUSIVE MODE")
+                yield
+        finally:
+            await connection.close()
+
+    async def execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def quotad(database_url: str, **settings: object) -> AsyncIterator[Daemon]:
+    """A daemon for the length of the block, in a task of its own; the ledger must add up when it ends."""
+    started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+    stopping = asyncio.Event()
+    task = asyncio.create_task(_run(database_url, settings, started, stopping))
+    async with asyncio.timeout(START_SECONDS):
+        await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        await task
+    try:
+        yield Daemon(await started, database_url, stopping, task)
+    finally:
+        stopping.set()
+        await task
+    assert await differences(database_url) == []
+
+
+async def _run(
+    database_url: str, settings: dict[str, object], started: asyncio.Future[Running], stopping: asyncio.Event
+) -> None:
+    defaults: dict[str, object] = {
+        "listen": "127.0.0.1:0",
+        "metrics_listen": "127.0.0.1:0",
+        "bootstrap_data_token": DATA_TOKEN,
+        "bootstrap_admin_token": ADMIN_TOKEN,
+    }
+    async with running(load_daemon_settings(database_url=database_url, **{**defaults, **settings})) as daemon:
+        started.set_result(daemon)
+        await stopping.wait()
