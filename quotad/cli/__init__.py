@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from quotad.cli import daemon, keys
+from quotad.cli.up import up
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
 from servicekit.commands import run_commands
@@ -16,6 +17,7 @@ from servicekit.migrations import SchemaUnknown
 from servicekit.settings import SettingsInvalid
 
 app = typer.Typer(help="Quota that never overruns, never leaks and charges exactly once.", no_args_is_help=True)
+app.command()(up)
 app.command()(daemon.serve)
 app.command()(daemon.migrate)
 app.command()(daemon.audit)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,18 +39,21 @@ class Binaries:
             shutil.rmtree(self.staged, ignore_errors=True)
 
 
-def find_binaries(cluster: Path, identity: Identity | None) -> Binaries:
-    """The programs for this cluster's version (the newest for a new cluster), such that `identity` can run them."""
+def find_binaries(cluster: Path, identity: Identity | None, staging: Path) -> Binaries:
+    """The programs for this cluster's version (the newest for a new cluster), such that `identity` can run them.
+
+    Where it cannot reach the installed ones they are copied to `staging`.
+    """
     found = Binaries(_wheel() / INSTALLATIONS[_version(cluster)])
     if identity is None or _runs(found, identity):
         return found
-    staged = _stage(found)
+    staged = _stage(found, staging)
     if _runs(staged, identity):
         return staged
     staged.remove()
     raise StackError(
         f"user {identity.uid} can run Postgres neither from {found.installation} nor from a copy in "
-        f"{tempfile.gettempdir()}: set TMPDIR to a directory that it can enter and run programs from"
+        f"{staging.parent}: set TMPDIR to a directory that it can enter and run programs from"
     )
 
 
@@ -92,9 +94,13 @@ def _runs(binaries: Binaries, identity: Identity) -> bool:
     return probe.returncode == 0
 
 
-def _stage(binaries: Binaries) -> Binaries:
-    """A copy under the temporary directory, laid out like the wheel so that the programs find their libraries."""
-    staged = Path(tempfile.mkdtemp(prefix="quota-postgres-"))
+def _stage(binaries: Binaries, staged: Path) -> Binaries:
+    """A copy laid out like the wheel, so that the programs find their libraries."""
+    shutil.rmtree(staged, ignore_errors=True)
+    try:
+        staged.mkdir(mode=0o755)
+    except FileExistsError as exc:
+        raise StackError(f"{staged} is in the way of a copy of Postgres: remove it") from exc
     wheel = binaries.installation.parent
     libraries = wheel.with_name(f"{wheel.name}.libs")
     if libraries.is_dir():

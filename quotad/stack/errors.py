@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from servicekit.commands import CommandFailed
 
-class StackError(Exception):
+
+class StackError(CommandFailed):
     """One line for the operator: what is wrong and what to do. Never carries a secret."""

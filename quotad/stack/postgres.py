@@ -6,12 +6,10 @@ and what was committed is on the disk (`fsync` stays on).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +17,14 @@ from urllib.parse import quote
 
 from quotad.stack.binaries import Binaries, find_binaries
 from quotad.stack.commands import Command, Identity
+from quotad.stack.datadir import outside
 from quotad.stack.errors import StackError
 from quotad.stack.unprivileged import Handle, server_identity
 
 ROLE = "quota"
 DATABASE = "quota"
-SOCKET_DIRECTORY_BYTES_MAX = 80
-"""A socket's path has at most 103 bytes on every system; `/.s.PGSQL.5432` and a lock file's suffix come on top."""
+SOCKET_DIRECTORY_BYTES_MAX = 89
+"""A socket's path has at most 103 bytes on every system; `/.s.PGSQL.5432` comes on top."""
 MAKE_SECONDS_MAX = 120.0
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -94,7 +93,7 @@ def open_cluster(
     """
     directory = parent / "postgres"
     identity = server_identity(directory)
-    binaries = find_binaries(directory, identity)
+    binaries = find_binaries(directory, identity, outside(parent, "postgres"))
     socket_directory = _socket_directory(parent, identity)
     exists = (directory / "PG_VERSION").exists()
     if not exists:
@@ -160,8 +159,7 @@ def _socket_directory(parent: Path, identity: Identity | None) -> Path:
     """`parent/sockets`, or a short path in the temporary directory where that one is too long for a socket."""
     directory = parent / "sockets"
     if len(os.fsencode(directory)) > SOCKET_DIRECTORY_BYTES_MAX:
-        digest = hashlib.sha256(os.fsencode(parent)).hexdigest()[:12]
-        directory = Path(tempfile.gettempdir()) / f"quota-{os.geteuid()}-{digest}"
+        directory = outside(parent, "socket")
     directory.mkdir(mode=0o700, exist_ok=True)
     found = directory.lstat()
     owners = {os.geteuid(), identity.uid if identity else os.geteuid()}

@@ -1,0 +1,52 @@
+"""`stack.json` as the place of what must outlive an `up`: its secrets, made once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quotad.stack.datadir import DataDirectory, write_private
+from quotad.stack.settings import StackSettings
+from servicekit.stackfile import NAME, StackFile, read_stack
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Never shown but for the demo key; passed to children by environment."""
+
+    data_token: str = field(repr=False)
+    admin_token: str = field(repr=False)
+    postgres_password: str = field(repr=False)
+    knows_postgres_password: bool
+    """False where the password is new: no earlier start has noted one down."""
+    demo_api_key: str = field(repr=False)
+    """Empty until it was made."""
+
+
+def load_secrets(directory: DataDirectory, settings: StackSettings) -> Secrets:
+    """The environment's tokens, else those of the last start, else new ones."""
+    known: StackFile | dict[str, str] = read_stack(directory.path) or {}
+    password = str(known.get("postgres_password", ""))
+    return Secrets(
+        settings.bootstrap_data_token.get_secret_value() or str(known.get("quotad_data_token", "")) or _new(),
+        settings.bootstrap_admin_token.get_secret_value() or str(known.get("quotad_admin_token", "")) or _new(),
+        password or _new(),
+        bool(password),
+        str(known.get("demo_api_key", "")),
+    )
+
+
+def write_stack(directory: DataDirectory, content: StackFile, ready_file: Path | None = None) -> None:
+    """Write `stack.json`, and the same to the ready file where one is given."""
+    text = json.dumps(content, indent=2) + "\n"
+    for path in (directory.path / NAME, ready_file):
+        if path is not None:
+            write_private(path, text)
+
+
+def _new() -> str:
+    return secrets.token_urlsafe(SECRET_BYTES)
