@@ -5,7 +5,8 @@ export function Moment({ value }: { value: string }) {
   const time = new Date(value);
   return (
     <time dateTime={value} title={utc(time)} className="nowrap">
-      {localDay(time)} {localClock(time)}
+      <span className="day">{localDay(time)} </span>
+      {localClock(time)}
     </time>
   );
 }

@@ -17,7 +17,7 @@ export function CreateKeyDialog({ onClose }: { onClose: () => void }) {
       opened
       onClose={onClose}
       size="xl"
-      title={secret ? `Key ${create.data?.apiKey.name}` : "New key"}
+      title={secret ? `Key ${create.data?.name}` : "New key"}
       closeOnClickOutside={false}
       closeOnEscape={!secret}
       withCloseButton={!secret}

@@ -12,11 +12,10 @@ const ENFORCEMENTS = [
 export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: LimitFields; index: number }) {
   const at = `limits.${index}`;
   return (
-    <Flex gap="xs" wrap="wrap" flex={1} align="end">
+    <div className="limit-inputs">
       <NumberInput
         label="At most"
         size="xs"
-        w={132}
         min={0}
         max={MAX_VALUE_MAX}
         allowDecimal={false}
@@ -26,7 +25,6 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
       <Select
         label="Of"
         size="xs"
-        w={132}
         allowDeselect={false}
         data={withCurrent(METRIC_NAMES, fields.metric).map((value) => ({ value, label: metricLabel(value) }))}
         {...form.getInputProps(`${at}.metric`)}
@@ -35,7 +33,6 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
       <TextInput
         label="Model"
         size="xs"
-        w={116}
         placeholder="all"
         autoComplete="off"
         spellCheck={false}
@@ -44,13 +41,12 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
       <Select
         label="Then"
         size="xs"
-        w={104}
         allowDeselect={false}
         data={ENFORCEMENTS}
         value={fields.shadow ? "shadow" : "enforce"}
         onChange={(value) => form.setFieldValue(`${at}.shadow`, value === "shadow")}
       />
-    </Flex>
+    </div>
   );
 }
 
@@ -61,18 +57,25 @@ function WindowInputs({ form, fields, at }: { form: KeyForm; fields: LimitFields
       <Select
         label="Window"
         size="xs"
-        w={116}
         allowDeselect={false}
         data={[...windows, { value: "fixed", label: "per length…" }]}
         {...form.getInputProps(`${at}.windowKind`)}
       />
       {fields.windowKind === "fixed" && (
         <Flex gap={4} align="end">
-          <NumberInput label="Length" size="xs" w={72} min={0} {...form.getInputProps(`${at}.length`)} />
+          <NumberInput
+            label="Length"
+            size="xs"
+            flex={1}
+            miw={0}
+            hideControls
+            min={0}
+            {...form.getInputProps(`${at}.length`)}
+          />
           <Select
             aria-label="Unit of the length"
             size="xs"
-            w={72}
+            w={58}
             allowDeselect={false}
             data={Object.keys(LENGTH_UNITS)}
             {...form.getInputProps(`${at}.unit`)}

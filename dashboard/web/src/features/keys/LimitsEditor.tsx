@@ -40,13 +40,13 @@ function LimitEditor({ form, fields, index }: { form: KeyForm; fields: LimitFiel
   const shown = form.errors[`limits.${index}.id`] ? limitProblem(fields, form.values.limits) : null;
   return (
     <Paper withBorder p="xs" role="group" aria-label={`Limit ${index + 1}`}>
-      <Group align="end" gap="xs" wrap="nowrap">
+      <Group align="start" gap="xs" wrap="nowrap">
         <LimitInputs form={form} fields={fields} index={index} />
         <Tooltip label="Remove this limit">
           <ActionIcon
             variant="subtle"
             color="gray"
-            size="lg"
+            size="md"
             aria-label={`Remove limit ${index + 1}`}
             onClick={() => form.removeListItem("limits", index)}
           >

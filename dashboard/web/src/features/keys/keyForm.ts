@@ -1,5 +1,5 @@
 import { type UseFormReturnType, useForm } from "@mantine/form";
-import type { ApiKey, KeyDraft } from "@/api/schema.gen";
+import type { ApiKey, NewApiKey } from "@/api/schema.gen";
 import {
   type LimitFields,
   limitDraftOf,
@@ -29,7 +29,7 @@ export function useKeyForm(apiKey?: ApiKey): KeyForm {
   });
 }
 
-export function keyDraftOf(fields: KeyFields): KeyDraft {
+export function keyDraftOf(fields: KeyFields): NewApiKey {
   const { name, limits, allowedModels, expireTime } = fields;
   return { name: name.trim(), limits: limits.map(limitDraftOf), allowedModels, expireTime };
 }

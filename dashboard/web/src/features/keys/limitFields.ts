@@ -1,4 +1,4 @@
-import type { LimitDraft, LimitStatus } from "@/api/schema.gen";
+import type { LimitStatus, NewLimit } from "@/api/schema.gen";
 import { fixedSeconds, type Rule } from "@/features/keys/rule";
 
 /** A limit as its form holds it: numbers may still be missing, a fixed window is a length and its unit. */
@@ -53,7 +53,7 @@ export function limitFieldsOf(limit: LimitStatus): LimitFields {
 }
 
 /** The limit as the service takes it. A concurrency limit counts what is open now, so it has no period. */
-export function limitDraftOf(fields: LimitFields): LimitDraft & Rule {
+export function limitDraftOf(fields: LimitFields): NewLimit & Rule {
   return {
     metric: fields.metric,
     window: windowOf(fields),

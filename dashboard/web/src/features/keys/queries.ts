@@ -1,6 +1,6 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
-import type { ApiKey, KeyChanges, KeyDraft } from "@/api/schema.gen";
+import type { ApiKey, ApiKeyChanges, NewApiKey } from "@/api/schema.gen";
 
 const QUERY_KEY = ["api-keys"];
 
@@ -25,12 +25,12 @@ async function readAllPages(signal: AbortSignal): Promise<ApiKey[]> {
 }
 
 export function useCreateKey() {
-  return useKeyChange(async (draft: KeyDraft) => body(await api.POST("/api/api-keys", { body: draft })));
+  return useKeyChange(async (draft: NewApiKey) => body(await api.POST("/api/api-keys", { body: draft })));
 }
 
 /** A change carries the version that it was made from, so that it never overwrites somebody else's. */
 export function useUpdateKey() {
-  return useKeyChange(async ({ apiKey, changes }: { apiKey: ApiKey; changes: KeyChanges }) =>
+  return useKeyChange(async ({ apiKey, changes }: { apiKey: ApiKey; changes: ApiKeyChanges }) =>
     body(
       await api.PATCH("/api/api-keys/{apiKeyId}", {
         params: { path: { apiKeyId: apiKey.apiKeyId } },

@@ -25,7 +25,7 @@ export function ActiveFilters({ search, options, change }: Props) {
     <Group gap={6} aria-label="Active filters" role="group">
       {FACETS.flatMap((facet) =>
         options[facet]
-          .filter(({ value }) => search[facet].includes(value))
+          .filter(({ value }) => isSelected(search, facet, value))
           .map((option) => (
             <FilterPill
               key={`${facet} ${option.value}`}
@@ -40,6 +40,11 @@ export function ActiveFilters({ search, options, change }: Props) {
       </Button>
     </Group>
   );
+}
+
+function isSelected(search: RequestSearch, facet: Facet, value: string): boolean {
+  const selected: readonly string[] = search[facet];
+  return selected.includes(value);
 }
 
 type PillProps = { label: string; option: FacetOption; onRemove: () => void };

@@ -1,13 +1,10 @@
 import { Paper, Stack, Text } from "@mantine/core";
-import type { RequestLog } from "@/api/schema.gen";
 import { FactSection } from "@/components/Facts";
 import { Moment } from "@/components/Moment";
 import { LimitMeter } from "@/features/keys/LimitMeter";
 import { limitName } from "@/features/keys/rule";
+import type { Denial, Violation } from "@/features/requests/denial";
 import { amount, seconds } from "@/lib/format";
-
-type Denial = NonNullable<RequestLog["denial"]>;
-type Violation = Denial["limits"][number];
 
 /** Every limit that refused the request, as it stood then. */
 export function DenialList({ denial }: { denial: Denial }) {

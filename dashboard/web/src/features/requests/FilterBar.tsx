@@ -1,5 +1,5 @@
 import { Group, Stack } from "@mantine/core";
-import type { Options } from "@/api/schema.gen";
+import type { RequestLogOptions } from "@/api/schema.gen";
 import { ActiveFilters, FACET_LABELS } from "@/features/requests/ActiveFilters";
 import { FacetMenu } from "@/features/requests/FacetMenu";
 import { SearchField } from "@/features/requests/SearchField";
@@ -10,7 +10,7 @@ import { useRequestSearch } from "@/features/requests/useRequestSearch";
 
 const ORDER: readonly Facet[] = ["status", "apiKeyId", "model", "accountId"];
 
-export function FilterBar({ options }: { options: Options | undefined }) {
+export function FilterBar({ options }: { options: RequestLogOptions | undefined }) {
   const { search, change } = useRequestSearch();
   const facets = useFacetOptions(options, search);
   return (

@@ -3,15 +3,17 @@ import type { RequestLog } from "@/api/schema.gen";
 import { FactSection, Facts } from "@/components/Facts";
 import { AttemptList } from "@/features/requests/AttemptList";
 import { DenialList } from "@/features/requests/DenialList";
+import { readDenial } from "@/features/requests/denial";
 import { basisWords, settlementWords, statusLook } from "@/features/requests/status";
 import { count, milliseconds } from "@/lib/format";
 
 /** Everything that the log knows about one request, in the order in which one asks. */
 export function RequestDetail({ request }: { request: RequestLog }) {
+  const denial = readDenial(request.denial);
   return (
     <Stack gap="lg">
       <Outcome request={request} />
-      {request.denial && <DenialList denial={request.denial} />}
+      {denial && <DenialList denial={denial} />}
       <Tokens request={request} />
       <Settlement request={request} />
       <FactSection title="Timing">

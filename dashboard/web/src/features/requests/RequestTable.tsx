@@ -1,4 +1,4 @@
-import { type MantineBreakpoint, Skeleton, Table, Text, UnstyledButton } from "@mantine/core";
+import { Group, type MantineBreakpoint, Skeleton, Table, Text, UnstyledButton } from "@mantine/core";
 import type { RequestLog } from "@/api/schema.gen";
 import { Moment } from "@/components/Moment";
 import { StatusBadge } from "@/features/requests/StatusBadge";
@@ -38,8 +38,15 @@ function RequestTableHead() {
         <Table.Th>Key</Table.Th>
         <Table.Th visibleFrom="xs">Model</Table.Th>
         <Table.Th visibleFrom="md">Account</Table.Th>
-        <Table.Th ta="right">Tokens in</Table.Th>
-        <Table.Th ta="right">Out</Table.Th>
+        <Table.Th ta="right" hiddenFrom="sm">
+          Tokens
+        </Table.Th>
+        <Table.Th ta="right" visibleFrom="sm">
+          Tokens in
+        </Table.Th>
+        <Table.Th ta="right" visibleFrom="sm">
+          Out
+        </Table.Th>
         <Table.Th ta="right" visibleFrom="lg">
           First byte
         </Table.Th>
@@ -56,19 +63,22 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
   return (
     <Table.Tr data-opens onClick={() => onOpen(request)}>
       <Table.Td>
-        <UnstyledButton fz="sm" aria-haspopup="dialog">
+        <UnstyledButton fz="inherit" lh="inherit" aria-haspopup="dialog">
           <Moment value={request.startTime} />
         </UnstyledButton>
       </Table.Td>
-      <Table.Td className="name-cell">
-        <StatusBadge status={request.status} />
-        <HttpOutcome request={request} />
+      <Table.Td className="status-cell">
+        <Group gap={6} wrap="nowrap">
+          <StatusBadge status={request.status} />
+          <HttpOutcome request={request} />
+        </Group>
       </Table.Td>
       <NameCell name={request.apiKeyName} />
       <NameCell name={request.model} visibleFrom="xs" />
       <NameCell name={request.accountName} visibleFrom="md" />
-      <NumberCell value={request.inputTokens} />
-      <NumberCell value={request.outputTokens} />
+      <NumberCell value={request.totalTokens} hiddenFrom="sm" />
+      <NumberCell value={request.inputTokens} visibleFrom="sm" />
+      <NumberCell value={request.outputTokens} visibleFrom="sm" />
       <Table.Td ta="right" className="nowrap" visibleFrom="lg">
         {request.firstByteMs === null ? <Nothing /> : milliseconds(request.firstByteMs)}
       </Table.Td>
@@ -76,7 +86,7 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
         {milliseconds(request.durationMs)}
       </Table.Td>
       <Table.Td className="nowrap" visibleFrom="lg">
-        <Text size="sm" c={isUncertain(request) ? "orange" : "dimmed"}>
+        <Text fz="inherit" c={isUncertain(request) ? "orange" : "dimmed"}>
           {settlementWords(request.settlement)}
           {isUncertain(request) && ` (${request.basis ?? "unknown"})`}
         </Text>
@@ -100,19 +110,29 @@ function HttpOutcome({ request: { status, httpStatus, errorCode } }: { request: 
     return null;
   }
   return (
-    <Text span size="xs" c="dimmed" ml={6} visibleFrom="sm" title={errorCode ?? undefined}>
+    <Text size="xs" c="dimmed" lh={1} py={2} truncate visibleFrom="sm" title={errorCode ?? undefined}>
       {httpStatus} {errorCode}
     </Text>
   );
 }
 
-function NumberCell({ value }: { value: number | null }) {
-  return <Table.Td ta="right">{value === null ? <Nothing /> : count(value)}</Table.Td>;
+type NumberCellProps = {
+  value: number | null;
+  visibleFrom?: MantineBreakpoint;
+  hiddenFrom?: MantineBreakpoint;
+};
+
+function NumberCell({ value, ...shown }: NumberCellProps) {
+  return (
+    <Table.Td ta="right" {...shown}>
+      {value === null ? <Nothing /> : count(value)}
+    </Table.Td>
+  );
 }
 
 function Nothing() {
   return (
-    <Text span c="dimmed" aria-label="none">
+    <Text span inherit c="dimmed" aria-label="none">
       –
     </Text>
   );

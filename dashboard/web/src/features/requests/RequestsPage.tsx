@@ -1,7 +1,7 @@
 import { Box, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import type { RequestLogPage } from "@/api/schema.gen";
+import type { RequestLogs } from "@/api/schema.gen";
 import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
@@ -33,7 +33,7 @@ export function RequestsPage() {
   );
 }
 
-function Results({ data, faded }: { data: RequestLogPage; faded: boolean }) {
+function Results({ data, faded }: { data: RequestLogs; faded: boolean }) {
   const [opened, setOpened] = useState<string | null>(null);
   const requests = data.requests;
   if (requests.length === 0) {
@@ -48,7 +48,7 @@ function Results({ data, faded }: { data: RequestLogPage; faded: boolean }) {
 }
 
 /** Exact, unless the service says that it stopped counting. */
-function Total({ page: { total, totalIsExact } }: { page: RequestLogPage }) {
+function Total({ page: { total, totalIsExact } }: { page: RequestLogs }) {
   return (
     <Text size="sm" c="dimmed" aria-live="polite">
       {totalIsExact ? count(total) : `more than ${count(total)}`}

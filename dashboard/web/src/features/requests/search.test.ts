@@ -34,6 +34,10 @@ test("a relative range ends now and wins over fixed times", () => {
   expect(listFilters(search, NOW)).toMatchObject({ since: "2026-03-01T11:00:00.000Z" });
 });
 
+test("a word that is no status is no filter", () => {
+  expect(read("?status=fine&status=ok").status).toEqual(["ok"]);
+});
+
 test("a value given twice is selected once", () => {
   expect(read("?status=ok&status=ok").status).toEqual(["ok"]);
 });

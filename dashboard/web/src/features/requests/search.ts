@@ -1,4 +1,20 @@
 import { z } from "zod";
+import type { RequestLog } from "@/api/schema.gen";
+
+type Status = RequestLog["status"];
+
+/** What can become of a request; another word in the address is no filter. */
+export const STATUSES = [
+  "ok",
+  "rate_limit",
+  "quota",
+  "error",
+  "cancelled",
+] as const satisfies readonly Status[];
+
+function isStatus(word: string): word is Status {
+  return (STATUSES as readonly string[]).includes(word);
+}
 
 /** Ranges that end now; in the address they stay relative, so that a bookmarked page stays live. */
 export const RANGES = {
@@ -15,10 +31,16 @@ export const RANGE_NAMES = Object.keys(RANGES) as RangeName[];
 export const PAGE_SIZES = [25, 50, 100, 200] as const;
 const PAGE_SIZE = 50;
 
+/** The service's own bounds: longer texts and further pages are refused. */
+const TEXT_CHARACTERS_MAX = 256;
+const PAGE_MAX = 1_000_000;
+
+const text = z.string().max(TEXT_CHARACTERS_MAX);
 const list = z
-  .union([z.string(), z.array(z.string())])
+  .union([text, z.array(text)])
   .transform((value) => [...new Set([value].flat().filter(Boolean))])
-  .default([]);
+  .default([])
+  .catch([]);
 const instant = z.iso.datetime({ offset: true }).optional().catch(undefined);
 
 /**
@@ -26,15 +48,15 @@ const instant = z.iso.datetime({ offset: true }).optional().catch(undefined);
  * lists keep whatever they were given, because a value that is no option any more is shown as stale.
  */
 export const requestSearch = z.object({
-  search: z.string().trim().optional().catch(undefined),
+  search: text.trim().optional().catch(undefined),
   range: z.enum(RANGE_NAMES).optional().catch(undefined),
   since: instant,
   until: instant,
   accountId: list,
   apiKeyId: list,
   model: list,
-  status: list,
-  page: z.coerce.number().int().min(1).default(1).catch(1),
+  status: list.transform((words) => words.filter(isStatus)),
+  page: z.coerce.number().int().min(1).max(PAGE_MAX).default(1).catch(1),
   size: z.coerce
     .number()
     .refine((size) => (PAGE_SIZES as readonly number[]).includes(size))
@@ -55,7 +77,7 @@ export type FacetFilters = {
 };
 
 /** What narrows the list: a type of its own, because the status never narrows the options. */
-export type ListFilters = FacetFilters & { status: string[] };
+export type ListFilters = FacetFilters & { status: Status[] };
 
 export const FACETS = ["accountId", "apiKeyId", "model", "status"] as const;
 export type Facet = (typeof FACETS)[number];

@@ -1,9 +1,10 @@
 import type { RequestLog } from "@/api/schema.gen";
 
+type Status = RequestLog["status"];
 type Look = { label: string; color: string; meaning: string };
 
 /** How each outcome of a request reads; the words are the log's own. */
-const STATUSES: Record<string, Look> = {
+const STATUSES: Record<Status, Look> = {
   ok: { label: "OK", color: "teal", meaning: "Answered by the upstream." },
   quota: { label: "Quota", color: "orange", meaning: "Refused: a limit of the key is used up." },
   rate_limit: {
@@ -15,8 +16,8 @@ const STATUSES: Record<string, Look> = {
   cancelled: { label: "Cancelled", color: "gray", meaning: "The client left before the end." },
 };
 
-export function statusLook(status: string): Look {
-  return STATUSES[status] ?? { label: status, color: "gray", meaning: "" };
+export function statusLook(status: Status): Look {
+  return STATUSES[status];
 }
 
 const SETTLEMENTS: Record<string, string> = {

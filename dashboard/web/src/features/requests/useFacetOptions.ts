@@ -1,12 +1,12 @@
 import { useRef } from "react";
-import type { Options } from "@/api/schema.gen";
+import type { RequestLog, RequestLogOptions } from "@/api/schema.gen";
 import { type FacetOption, type Offered, uniteOptions } from "@/features/requests/facets";
 import type { Facet, RequestSearch } from "@/features/requests/search";
 import { statusLook } from "@/features/requests/status";
 
 /** What each facet's menu lists: the service's options united with what the address selects. */
 export function useFacetOptions(
-  options: Options | undefined,
+  options: RequestLogOptions | undefined,
   search: RequestSearch,
 ): Record<Facet, FacetOption[]> {
   const accounts = useNames(options?.accounts);
@@ -33,6 +33,6 @@ function plainOption(word: string) {
   return { id: word, name: word };
 }
 
-function statusOption(status: string) {
+function statusOption(status: RequestLog["status"]) {
   return { id: status, name: statusLook(status).label };
 }
