@@ -1,0 +1,211 @@
+"""One relayed request as an ASGI response: judge it, hand it to its task, then pass on what the task writes.
+
+The task owns the reservation and outlives the caller; this side only reads its queue while it watches for the caller
+to leave. Once `http.response.start` was sent an error can only be a terminal event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from proxy.errors import ProxyError, QuotaRefused
+from proxy.http.bodies import BodyShare, ClientLeft, read_body
+from proxy.http.context import RequestContext, context_of
+from proxy.http.errors import error_response, failed_event
+from proxy.http.guards import bearer_key, read_fields
+from proxy.http.headers import (
+    RESERVATION_ID,
+    VIA,
+    Header,
+    applies_to,
+    forwarded_headers,
+    limit_headers,
+    overlay,
+    returned_headers,
+)
+from proxy.http.services import Services
+from proxy.requests.task import RequestHandle
+from proxy.requests.types import Endpoint, ProxyRequest, ResponseHead
+
+EVENT_STREAM = "text/event-stream"
+PING = b": ping\n\n"
+STREAM_HEADERS: tuple[Header, ...] = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+"""Buffering intermediaries would hold events back."""
+
+
+class RelayResponse(Response):
+    """The whole exchange of one request to the Responses API."""
+
+    def __init__(self, services: Services, endpoint: Endpoint) -> None:
+        super().__init__()
+        self._services = services
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises `ProxyError` only before the request has a task, and before anything was sent."""
+        context = context_of(Request(scope))
+        share = self._services.bodies.open()
+        try:
+            request = await self._admit(context, Headers(scope=scope), receive, share)
+            handle = self._services.runner.start(request)
+            await Exchange(context, request, handle, send, self._services.settings.ping_seconds).run(receive)
+        except ClientLeft:
+            return
+        finally:
+            share.close()
+
+    async def _admit(
+        self, context: RequestContext, headers: Headers, receive: Receive, share: BodyShare
+    ) -> ProxyRequest:
+        settings = self._services.settings
+        api_key = None
+        if settings.needs_key:
+            api_key = bearer_key(headers.get("authorization"))
+            context.key = await self._services.keys.defaults(api_key)
+            context.answer_headers += limit_headers(context.key.limits, datetime.now(UTC))
+        body = await read_body(
+            receive,
+            headers,
+            share,
+            bytes_max=settings.body_bytes_max,
+            seconds_max=settings.body_seconds_max,
+            idle_seconds=settings.body_idle_seconds,
+        )
+        fields = read_fields(body)
+        context.model, context.stream = fields.model, fields.stream
+        return ProxyRequest(
+            request_id=context.request_id,
+            endpoint=self._endpoint,
+            path=context.path,
+            body=body,
+            content=fields.content,
+            model=fields.model,
+            stream=fields.stream,
+            headers=(*forwarded_headers(headers.items()), ("via", VIA)),
+            api_key=api_key,
+            key=context.key,
+            client_address=context.client_address,
+            user_agent=context.user_agent,
+            is_codex=context.is_codex,
+            start_time=context.start_time,
+        )
+
+
+class Exchange:
+    """The answer to a request that has a task: head, bytes, pings, and what becomes of a caller who leaves."""
+
+    def __init__(
+        self, context: RequestContext, request: ProxyRequest, handle: RequestHandle, send: Send, ping_seconds: float
+    ) -> None:
+        self._context = context
+        self._request = request
+        self._handle = handle
+        self._send = send
+        self._ping_seconds = ping_seconds
+        self._is_over = False
+        self._sent_at = 0.0
+
+    async def run(self, receive: Receive) -> None:
+        """Until the last byte was handed to the server, or the caller left, or the server cuts us off."""
+        try:
+            async with asyncio.TaskGroup() as children:
+                answering = children.create_task(self._answer(children))
+                watching = children.create_task(self._watch(receive, answering))
+                answering.add_done_callback(lambda _: watching.cancel())
+        finally:
+            if not self._is_over:
+                self._handle.client_left()
+
+    async def _watch(self, receive: Receive, answering: asyncio.Task[None]) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        # The server says "disconnect" also after a complete answer.
+        if not self._is_over:
+            self._handle.client_left()
+            answering.cancel()
+
+    async def _answer(self, children: asyncio.TaskGroup) -> None:
+        try:
+            head = await self._handle.head()
+            if not _is_stream(head):
+                await self._whole(head)
+                return
+        except ProxyError as error:
+            await self._refuse(error)
+            return
+        await self._start(head, STREAM_HEADERS)
+        pinging = children.create_task(self._ping())
+        try:
+            await self._stream()
+        finally:
+            pinging.cancel()
+        await self._end(b"")
+
+    async def _whole(self, head: ResponseHead) -> None:
+        """An answer that is not a stream is sent when it is complete, so that a failure still has a status."""
+        async with aclosing(self._handle.body()) as chunks:
+            body = b"".join([chunk async for chunk in chunks])
+        await self._start(head, (("content-length", str(len(body))),))
+        await self._end(body)
+
+    async def _stream(self) -> None:
+        try:
+            async with aclosing(self._handle.body()) as chunks:
+                async for chunk in chunks:
+                    await self._pass_on(chunk)
+        except ProxyError as error:
+            await self._pass_on(failed_event(error, self._handle.response_id, self._handle.sequence_number))
+
+    async def _ping(self) -> None:
+        # Chunks end where events end, so a comment between two of them is in nobody's way.
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(self._sent_at + self._ping_seconds - clock())
+            if clock() - self._sent_at >= self._ping_seconds:
+                await self._pass_on(PING)
+
+    async def _refuse(self, error: ProxyError) -> None:
+        response = error_response(error, codex=self._context.is_codex, headers=self._quota_headers(error))
+        self._is_over = True
+        await response({"type": "http"}, _nothing_to_receive, self._send)
+
+    async def _start(self, head: ResponseHead, extra: tuple[Header, ...]) -> None:
+        headers = (*returned_headers(head.headers), *self._quota_headers(), *extra, ("via", VIA))
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self._sent_at = asyncio.get_running_loop().time()
+        await self._send({"type": "http.response.start", "status": head.status, "headers": raw})
+
+    async def _pass_on(self, chunk: bytes) -> None:
+        self._sent_at = asyncio.get_running_loop().time()
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def _end(self, chunk: bytes) -> None:
+        self._is_over = True
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+
+    def _quota_headers(self, error: ProxyError | None = None) -> list[Header]:
+        """What is known of the caller's limits: as granted, else as refused, else as last described."""
+        limits = self._handle.limits
+        if not limits and self._request.key is not None:
+            known = [status for status in self._request.key.limits if applies_to(status, self._request.model)]
+            refused = error.denial.violations if isinstance(error, QuotaRefused) else ()
+            limits = overlay(known, [violation.status for violation in refused])
+        headers = list(limit_headers(limits, datetime.now(UTC)))
+        if self._handle.reservation_id is not None:
+            headers.append((RESERVATION_ID, self._handle.reservation_id))
+        return headers
+
+
+def _is_stream(head: ResponseHead) -> bool:
+    return any(name.lower() == "content-type" and value.startswith(EVENT_STREAM) for name, value in head.headers)
+
+
+async def _nothing_to_receive() -> dict[str, str]:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,133 @@
+"""Callers that drip, lie, leave or wait, over plain sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from quotad.client.types import CreatedKey
+from tests.proxy.http.world import MODEL, World, limit, open_world
+from tests.support.waiting import eventually
+
+GENEROUS = limit("total_tokens", 1_000_000)
+BODY = json.dumps({"model": MODEL, "input": "hello", "stream": True}).encode()
+
+
+@asynccontextmanager
+async def connected(world: World) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    address = urlsplit(world.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+
+
+def head(key: CreatedKey, *extra: str) -> bytes:
+    lines = ["POST /v1/responses HTTP/1.1", "host: proxy", f"authorization: Bearer {key.secret}", *extra]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+async def test_a_body_that_stalls_is_answered_in_time(database_url: str, tmp_path: Path) -> None:
+    async with open_world(database_url, tmp_path, body_idle_seconds=0.2) as world:
+        key = await world.create_key(GENEROUS)
+        async with connected(world) as (reader, writer):
+            writer.write(head(key, "content-length: 1000") + b'{"model"')
+            assert b" 408 " in await reader.readline()
+        [row] = await world.rows(1)
+        assert (row["error_code"], row["http_status"]) == ("request_timeout", 408)
+        assert await world.held(key) == 0
+
+
+async def test_a_body_that_drips_is_cut_off_as_a_whole(database_url: str, tmp_path: Path) -> None:
+    async with open_world(database_url, tmp_path, body_seconds_max=0.5) as world:
+        key = await world.create_key(GENEROUS)
+        async with connected(world) as (reader, writer):
+            writer.write(head(key, "transfer-encoding: chunked"))
+
+            async def drip() -> None:
+                while True:
+                    writer.write(b"1\r\n \r\n")
+                    await asyncio.sleep(0.05)
+
+            dripping = asyncio.create_task(drip())
+            assert b" 408 " in await reader.readline()
+            dripping.cancel()
+
+
+async def test_a_chunked_body_is_served(world: World) -> None:
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (reader, writer):
+        writer.write(head(key, "transfer-encoding: chunked", "connection: close"))
+        for part in (BODY[:7], BODY[7:]):
+            writer.write(b"%x\r\n%s\r\n" % (len(part), part))
+        writer.write(b"0\r\n\r\n")
+        answer = await reader.read()
+    assert b" 200 " in answer.splitlines()[0]
+    assert b"event: response.completed" in answer
+
+
+async def test_a_content_length_that_is_too_short_does_not_crash(world: World) -> None:
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (reader, writer):
+        writer.write(head(key, "content-length: 10") + BODY)
+        assert b" 400 " in await reader.readline()
+    async with world.http() as client:
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_a_caller_that_leaves_in_its_body_holds_nothing(world: World) -> None:
+    """S12"""
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (_, writer):
+        writer.write(head(key, "content-length: 1000") + b'{"model"')
+        await eventually(lambda: world.worker.services.bodies.bytes_held > 0)
+    await eventually(lambda: world.worker.services.bodies.bytes_held == 0)
+    assert await world.held(key) == 0
+
+
+async def test_a_caller_that_leaves_in_a_stream_is_charged_what_the_upstream_reports(world: World) -> None:
+    """B4"""
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (reader, writer):
+        extra = (f"content-length: {len(BODY)}", "x-demo-behaviour: slow;ms=20", "x-demo-words: 20")
+        writer.write(head(key, *extra) + BODY)
+        await reader.readuntil(b"event: response.output_text.delta")
+    await world.nothing_held(key)
+    [row] = await world.rows(1)
+    [entry] = world.demo.upstream.book.entries
+    assert entry.usage is not None
+    assert row["status"] == "cancelled"
+    assert row["settlement"] == "finalized"
+    assert [status.used for status in await world.limits(key)] == [entry.usage.total_tokens]
+
+
+async def test_a_caller_that_leaves_before_the_answer_is_noticed(world: World) -> None:
+    """S13"""
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (_, writer):
+        writer.write(head(key, f"content-length: {len(BODY)}", "x-demo-behaviour: hang") + BODY)
+
+        async def is_held() -> bool:
+            return await world.held(key) > 0
+
+        await eventually(is_held)
+    await world.nothing_held(key)
+    [row] = await world.rows(1)
+    assert (row["status"], row["settlement"]) == ("cancelled", "released")
+
+
+async def test_a_silent_stream_is_kept_alive_between_events(database_url: str, tmp_path: Path) -> None:
+    async with open_world(database_url, tmp_path, ping_seconds=0.1) as world:
+        key = await world.create_key(GENEROUS)
+        headers = {"x-demo-behaviour": "slow;ms=250", "x-demo-words": "2"}
+        async with world.http(key) as client:
+            answer = await client.post("/v1/responses", content=BODY, headers=headers)
+        blocks = answer.text.strip().split("\n\n")
+        assert ": ping" in blocks
+        assert all(block == ": ping" or block.startswith("event: ") for block in blocks)
+        assert blocks[-1].startswith("event: response.completed")
