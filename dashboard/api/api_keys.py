@@ -1,0 +1,163 @@
+"""API keys with their limits and usage: quotad's, through its admin API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, status
+from pydantic import Field
+
+from dashboard.api.limits import LimitStatus, NewLimit, limit_answer
+from dashboard.api.schema import Answer, Input, Moment
+from dashboard.errors import SecretLost
+from dashboard.services import Admin
+from quotad.client.types import UNSET, KeyDescription, OnMissingUsage
+
+router = APIRouter(prefix="/api/api-keys", tags=["api-keys"])
+
+PAGE_SIZE_MAX = 1000
+
+KeyId = Annotated[str, Path(alias="apiKeyId", max_length=128)]
+
+
+class Policies(Answer):
+    """What a proxy does for a key where a request does not say."""
+
+    on_missing_usage: OnMissingUsage
+    default_output_tokens: int
+    """0 leaves it to the proxy."""
+
+
+class ApiKey(Answer):
+    """A key as its operator sees it; never its secret."""
+
+    api_key_id: str
+    name: str
+    secret_prefix: str
+    disabled: bool
+    expire_time: Moment | None
+    create_time: Moment
+    update_time: Moment
+    delete_time: Moment | None
+    etag: str
+    """Changes with every edit; give it back to refuse an edit made on stale data."""
+    allowed_models: list[str]
+    """Exact names or `prefix*`; empty allows every model."""
+    policies: Policies
+    limits: list[LimitStatus]
+
+
+class ApiKeys(Answer):
+    """Some keys, oldest first."""
+
+    api_keys: list[ApiKey]
+    next_page_token: str
+    """Empty on the last page."""
+    server_time: Moment | None
+    """The ledger's clock, by which windows reset; null where there is no key."""
+
+
+class NewApiKey(Input):
+    """A key to be made."""
+
+    name: str
+    limits: list[NewLimit] = Field(default=[])
+    allowed_models: list[str] = Field(default=[], description="Exact names or `prefix*`; empty allows every model.")
+    expire_time: Moment | None = Field(default=None, description="Null never expires.")
+
+
+class CreatedApiKey(Answer):
+    """A new key's secret, shown this once."""
+
+    api_key_id: str
+    name: str
+    secret_prefix: str
+    secret: str
+
+
+class ApiKeyChanges(Input):
+    """What to change. A field that is left out, or null, stays; only `expireTime: null` means never."""
+
+    etag: str = Field(default="", description="Refuses the edit when the key was changed since it was read.")
+    name: str | None = None
+    disabled: bool | None = None
+    expire_time: Moment | None = None
+    allowed_models: list[str] | None = None
+    limits: list[NewLimit] | None = Field(default=None, description="Replaces the set of limits.")
+
+
+@router.get("")
+async def list_api_keys(
+    admin: Admin,
+    page_size: Annotated[int, Query(alias="pageSize", ge=1, le=PAGE_SIZE_MAX)] = 100,
+    page_token: Annotated[str, Query(alias="pageToken", max_length=1024)] = "",
+) -> ApiKeys:
+    """List the keys that are not deleted, with the state of their limits."""
+    page = await admin.list_api_keys(page_size=page_size, page_token=page_token)
+    return ApiKeys(
+        api_keys=[api_key_answer(key) for key in page.keys],
+        next_page_token=page.next_page_token,
+        server_time=page.keys[0].server_time if page.keys else None,
+    )
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def create_api_key(body: NewApiKey, admin: Admin) -> CreatedApiKey:
+    """Make a key; its secret is in this answer only."""
+    created = await admin.create_api_key(
+        body.name,
+        limits=[limit.value() for limit in body.limits],
+        allowed_models=body.allowed_models,
+        expire_time=body.expire_time,
+    )
+    key = created.api_key
+    if not created.secret:
+        raise SecretLost(key.api_key_id)
+    return CreatedApiKey(
+        api_key_id=key.api_key_id, name=key.name, secret_prefix=key.secret_prefix, secret=created.secret
+    )
+
+
+@router.get("/{apiKeyId}")
+async def get_api_key(api_key_id: KeyId, admin: Admin) -> ApiKey:
+    """Read one key with the state of its limits."""
+    return api_key_answer(await admin.get_api_key(api_key_id))
+
+
+@router.patch("/{apiKeyId}")
+async def update_api_key(api_key_id: KeyId, body: ApiKeyChanges, admin: Admin) -> ApiKey:
+    """Change a key; limits that stay, or come back, keep their counters."""
+    await admin.update_api_key(
+        api_key_id,
+        etag=body.etag,
+        name=UNSET if body.name is None else body.name,
+        disabled=UNSET if body.disabled is None else body.disabled,
+        expire_time=body.expire_time if "expire_time" in body.model_fields_set else UNSET,
+        allowed_models=UNSET if body.allowed_models is None else body.allowed_models,
+        limits=UNSET if body.limits is None else [limit.value() for limit in body.limits],
+    )
+    return api_key_answer(await admin.get_api_key(api_key_id))
+
+
+@router.delete("/{apiKeyId}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_api_key(api_key_id: KeyId, admin: Admin) -> None:
+    """Delete a key: new requests are refused at once, running ones are still charged."""
+    await admin.delete_api_key(api_key_id)
+
+
+def api_key_answer(description: KeyDescription) -> ApiKey:
+    key = description.api_key
+    return ApiKey(
+        api_key_id=key.api_key_id,
+        name=key.name,
+        secret_prefix=key.secret_prefix,
+        disabled=key.disabled,
+        expire_time=key.expire_time,
+        create_time=key.create_time,
+        update_time=key.update_time,
+        delete_time=key.delete_time,
+        etag=key.etag,
+        allowed_models=list(key.allowed_models),
+        policies=Policies.model_validate(key.policies),
+        limits=[limit_answer(status) for status in description.limits],
+    )

@@ -1,0 +1,182 @@
+"""The request log: pages under filters, and what can be filtered by.
+
+Filters of the list and of its facets are two types: facets know no status, so a status that is sent is ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+
+from dashboard.api.schema import Answer, FilterText, Moment
+from dashboard.services import ServicesNeeded
+from proxy.records import read
+from proxy.records.request_logs import (
+    FacetFilters,
+    ListFilters,
+    RequestLogPage,
+    RequestSettlement,
+    RequestStatus,
+)
+
+router = APIRouter(prefix="/api/request-logs", tags=["request-logs"])
+
+LIMIT_MAX = 200
+OFFSET_MAX = 1_000_000_000
+"""More rows than a log can hold; far within the database's numbers."""
+VALUES_MAX = 100
+"""Values of one filter in one request."""
+
+Values = Annotated[list[FilterText], Field(max_length=VALUES_MAX)]
+
+
+class FacetQuery(BaseModel):
+    """What narrows the facets."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
+
+    search: FilterText = Field(default="", description="Free text in ids, names, model, path and error.")
+    since: Moment | None = Field(default=None, description="Requests that started at or after this time.")
+    until: Moment | None = Field(default=None, description="Requests that started before this time.")
+    account_id: Values = Field(default=[], description="Any of these accounts.")
+    api_key_id: Values = Field(default=[], description="Any of these keys.")
+    model: Values = Field(default=[], description="Any of these models.")
+
+    def facet_filters(self) -> FacetFilters:
+        return FacetFilters(
+            search=self.search,
+            since=self.since,
+            until=self.until,
+            account_ids=tuple(self.account_id),
+            api_key_ids=tuple(self.api_key_id),
+            models=tuple(self.model),
+        )
+
+
+class ListQuery(FacetQuery):
+    """What narrows the list, and which page of it is asked for."""
+
+    status: Annotated[list[RequestStatus], Field(max_length=VALUES_MAX)] = Field(
+        default=[], description="Any of these outcomes."
+    )
+    limit: int = Field(default=25, ge=1, le=LIMIT_MAX)
+    offset: int = Field(default=0, ge=0, le=OFFSET_MAX)
+
+    def list_filters(self) -> ListFilters:
+        return ListFilters(
+            search=self.search,
+            since=self.since,
+            until=self.until,
+            account_ids=tuple(self.account_id),
+            api_key_ids=tuple(self.api_key_id),
+            models=tuple(self.model),
+            statuses=tuple(self.status),
+        )
+
+
+class Attempt(Answer):
+    """One try at one account."""
+
+    account_name: str
+    outcome: str
+    http_status: int | None
+    error_code: str | None
+    duration_ms: int
+
+
+class RequestLog(Answer):
+    """What became of one request. Token counts are null where no report was read, never 0 for unknown."""
+
+    request_log_id: str
+    request_id: str
+    reservation_id: str | None
+    tenant_id: str | None
+    api_key_id: str | None
+    api_key_name: str | None
+    account_id: str | None
+    account_name: str | None
+    path: str
+    model: str
+    stream: bool
+    status: RequestStatus
+    http_status: int
+    error_code: str | None
+    error_message: str | None
+    input_tokens: int | None
+    cached_input_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    total_tokens: int | None
+    basis: str | None
+    settlement: RequestSettlement
+    attempts: list[Attempt]
+    start_time: Moment
+    first_byte_ms: int | None
+    duration_ms: int
+    client_address: str | None
+    user_agent: str | None
+    denial: dict[str, JsonValue] | None
+    """The limits that refused, where one did."""
+
+
+class RequestLogs(Answer):
+    """One page of the log, newest first."""
+
+    requests: list[RequestLog]
+    total: int
+    """Rows under these filters, on all pages."""
+    total_is_exact: bool
+    """False only for free text over very many rows: there are at least `total`."""
+    has_more: bool
+
+
+class Choice(Answer):
+    """Something that can be filtered by."""
+
+    id: str
+    name: str
+
+
+class RequestLogOptions(Answer):
+    """What occurs in the log under the other filters."""
+
+    accounts: list[Choice]
+    api_keys: list[Choice]
+    models: list[str]
+    statuses: list[RequestStatus]
+
+
+@router.get("")
+async def list_request_logs(query: Annotated[ListQuery, Query()], services: ServicesNeeded) -> RequestLogs:
+    """List requests, newest first, with the exact total under the filters."""
+    async with services.database.transaction() as connection:
+        page = await read.list_request_logs(connection, query.list_filters(), query.limit, query.offset)
+    return RequestLogs(
+        requests=[RequestLog.model_validate(row) for row in page.rows],
+        total=page.total,
+        total_is_exact=page.total_is_exact,
+        has_more=has_more(page, query.limit, query.offset),
+    )
+
+
+@router.get("/options")
+async def get_request_log_options(query: Annotated[FacetQuery, Query()], services: ServicesNeeded) -> RequestLogOptions:
+    """List what can be filtered by under the other filters; a status never narrows its own facet and is ignored."""
+    async with services.database.transaction() as connection:
+        found = await read.request_log_options(connection, query.facet_filters())
+    return RequestLogOptions(
+        accounts=[Choice(id=id_, name=name) for id_, name in found.accounts],
+        api_keys=[Choice(id=id_, name=name) for id_, name in found.api_keys],
+        models=list(found.models),
+        statuses=list(found.statuses),
+    )
+
+
+def has_more(page: RequestLogPage, limit: int, offset: int) -> bool:
+    """Whether a next page has rows; under a capped total a full page is the only hint."""
+    if page.total_is_exact:
+        return offset + len(page.rows) < page.total and bool(page.rows)
+    return len(page.rows) == limit

@@ -1,0 +1,35 @@
+"""Protection against requests that another site's page makes in the operator's name."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from dashboard.auth.sessions import Session
+from dashboard.errors import CrossOrigin, CsrfFailed, NotSignedIn
+
+HEADER = "X-CSRF-Token"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_SITES = frozenset({"same-origin", "none"})
+"""Values of Sec-Fetch-Site: this page, or the operator's own doing, such as a bookmark."""
+
+
+def require(request: Request, session: Session | None) -> None:
+    """Raise `NotSignedIn` without a session, `CsrfFailed` unless the header carries the session's token."""
+    if session is None:
+        raise NotSignedIn
+    given = request.headers.get(HEADER, "")
+    if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
+        raise CsrfFailed
+
+
+def require_same_origin(request: Request) -> None:
+    """Raise `CrossOrigin` when a browser names another origin; callers that are no browser name none."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in OWN_SITES:
+        raise CrossOrigin
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        raise CrossOrigin

@@ -1,0 +1,135 @@
+"""What an operator can set, as `DASHBOARD_*` variables, `.env` or flags. Every bound has its unit in its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.listening import Listen
+from servicekit.settings import SettingsInvalid, load_settings
+from servicekit.stackfile import read_stack
+
+Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class DashboardSettings(BaseSettings):
+    """The operator service's settings."""
+
+    model_config = SettingsConfigDict(env_prefix="DASHBOARD_", env_file=".env", extra="ignore", frozen=True)
+
+    listen: str = "127.0.0.1:8090"
+    metrics_listen: str = "127.0.0.1:0"
+    """Readiness and metrics; port 0 takes a free one and logs it."""
+    metrics_token: SecretStr = SecretStr("")
+    """Asked for where the metrics listener is not loopback."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: str = ""
+    """Addresses of TLS terminators whose X-Forwarded-* count, separated by commas."""
+    insecure: bool = False
+    """Listen beyond loopback without TLS."""
+    log_level: str = "INFO"
+
+    database_url: SecretStr = SecretStr("")
+    database_connections_max: Count = 5
+    """One operator with a few open pages."""
+    database_seconds_max: Seconds = 15.0
+    """One transaction: free text over a large log takes seconds."""
+    quotad_address: str = "127.0.0.1:50051"
+    """`host:port`, several separated by commas."""
+    quotad_token: SecretStr = SecretStr("")
+    """A token of role admin."""
+    quotad_tls_ca: Path | None = None
+    quotad_call_seconds: Seconds = 3.0
+    """One attempt of a call to quotad."""
+    quotad_retry_seconds: Seconds = 4.0
+    """A call with its repeats: an operator waits for it."""
+    proxy_url: str = ""
+    """Base URL of a proxy, shown in ready-made commands."""
+
+    bootstrap_token: SecretStr = SecretStr("")
+    """Sets the first password; made at each start where it is not given."""
+    session_seconds: Seconds = 12 * 3600.0
+    """A session ends this long after its sign-in: a working day."""
+    session_idle_seconds: Seconds = 2 * 3600.0
+    """A session that is not used ends earlier."""
+    attempts_per_address_max: Count = 10
+    """Failed sign-ins of one address (IPv6: one /64) within a window."""
+    attempts_max: Count = 100
+    """Failed sign-ins of all addresses within a window: guessing from many addresses does not help."""
+    attempts_seconds: Seconds = 900.0
+    """Length of the window in which they are counted."""
+    hashes_max: Annotated[int, Field(gt=0, le=64)] = 2
+    """Passwords that are hashed at a time: each takes 64 MiB."""
+    body_bytes_max: Count = 256 * 1024
+    """The largest body is a key with 64 limits and 64 models of 256 bytes."""
+    stop_seconds: Seconds = 5.0
+    """How long running requests may take after the service was told to stop."""
+
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _is_listen(cls, value: str) -> str:
+        Listen.parse(value)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
+        return value.upper()
+
+    @field_validator("proxy_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an http:// or https:// URL")
+        return value.rstrip("/")
+
+    @field_validator("bootstrap_token")
+    @classmethod
+    def _is_token(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token and not (token.isascii() and token.isprintable() and token == token.strip()):
+            raise ValueError("printable ASCII characters without spaces around them")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> DashboardSettings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("DASHBOARD_TLS_CERT and DASHBOARD_TLS_KEY go together")
+        return self
+
+    @property
+    def quotad_addresses(self) -> tuple[str, ...]:
+        return tuple(address.strip() for address in self.quotad_address.split(",") if address.strip())
+
+    @property
+    def has_tls(self) -> bool:
+        """TLS here, or at a terminator that is named."""
+        return self.tls_cert is not None or bool(self.trusted_proxies.strip())
+
+
+def load_dashboard_settings(**flags: object) -> DashboardSettings:
+    """Settings from flags, then the environment, then `.env`, then a running stack's `stack.json`.
+
+    Raises `SettingsInvalid`, naming what is wrong or missing.
+    """
+    settings = load_settings(DashboardSettings, **flags)
+    stack = read_stack()
+    if stack is not None:
+        beside = {
+            "database_url": SecretStr(stack["database_url"]),
+            "quotad_address": stack["quotad"],
+            "quotad_token": SecretStr(stack["quotad_admin_token"]),
+            "proxy_url": next(iter(stack["proxies"]), ""),
+        }
+        missing = {name: value for name, value in beside.items() if name not in settings.model_fields_set}
+        settings = settings.model_copy(update=missing)
+    if not settings.database_url.get_secret_value():
+        raise SettingsInvalid("DASHBOARD_DATABASE_URL: not set, and no running stack was found to take it from")
+    return settings

@@ -1,0 +1,49 @@
+"""Transactions that are bounded in time and say plainly when the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from dashboard.errors import DatabaseUnavailable
+
+DEFECTS = (DataError, IntegrityError, ProgrammingError)
+"""Statements that cannot work: trying again does not help."""
+AWAY = (DBAPIError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+"""What the driver raises, in and outside SQLAlchemy's wrapping; time-outs are OSErrors."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The engine, and how long one transaction may take."""
+
+    engine: AsyncEngine
+    seconds_max: float
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Commit at the end of the block, roll back when it raises. Raises `DatabaseUnavailable`."""
+        try:
+            async with asyncio.timeout(self.seconds_max), self.engine.begin() as connection:
+                yield connection
+        except DEFECTS:
+            raise
+        except AWAY as exc:
+            log.warning("database unavailable", error=_first_line(exc))
+            raise DatabaseUnavailable from exc
+
+
+def _first_line(exc: Exception) -> str:
+    """What the driver said, without the statement and its parameters."""
+    said = str(exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc)
+    return (said.splitlines() or [""])[0] or type(exc).__name__

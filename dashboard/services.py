@@ -1,0 +1,63 @@
+"""What the routes work with; made and closed in `dashboard.app`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from dashboard.auth.bootstrap import BootstrapToken
+from dashboard.auth.passwords import Passwords
+from dashboard.auth.sessions import Session
+from dashboard.config import DashboardSettings
+from dashboard.database import Database
+from dashboard.errors import NotSignedIn
+from quotad.client.admin import AdminClient
+from quotad.client.channel import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The open parts of one dashboard."""
+
+    settings: DashboardSettings
+    database: Database
+    quotad: Connection
+    passwords: Passwords
+    bootstrap: BootstrapToken
+
+
+def services_of(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+def session_of(request: Request) -> Session | None:
+    """The session that the guard found, if any."""
+    return cast("Session | None", getattr(request.state, "session", None))
+
+
+def signed_in(request: Request) -> Session:
+    """The session without which the guard lets nobody here."""
+    session = session_of(request)
+    if session is None:
+        raise NotSignedIn
+    return session
+
+
+def address_of(request: Request) -> str:
+    """The caller's address; a trusted terminator's word for it was taken in before."""
+    return request.client.host if request.client else "unknown"
+
+
+def admin_client(request: Request) -> AdminClient:
+    """The admin API of quotad in the name of whoever is signed in."""
+    actor = f"operator session={signed_in(request).short_id} address={address_of(request)}"
+    return AdminClient(services_of(request).quotad, actor)
+
+
+ServicesNeeded = Annotated[Services, Depends(services_of)]
+SessionNeeded = Annotated[Session, Depends(signed_in)]
+SessionIfAny = Annotated["Session | None", Depends(session_of)]
+Address = Annotated[str, Depends(address_of)]
+Admin = Annotated[AdminClient, Depends(admin_client)]
