@@ -1,0 +1,17 @@
+"""The proxy worker: OpenAI's Responses API under quota, for any number of workers over one ledger.
+
+What it guarantees:
+
+- Nothing reaches an upstream unless the caller's limits admit it: one reservation a request, whatever number of
+  attempts, refreshes and accounts it takes. Where quotad cannot be asked, the answer is 503.
+- Every way out ends the hold exactly once: charged with the usage that the upstream reported, else given back, else
+  by the key's own policy. A caller who leaves early pays what one who stays does.
+- Before the first byte a failure is a status with an OpenAI error object; after it, a terminal event of the stream.
+  Bytes of the upstream are passed on unchanged.
+- What is not served is 404: there is no way past the meter.
+
+Reading order: `errors` and `config`; `http.routes`, `http.response` (a request as it arrives), `requests.task` (its
+owner), `requests.attempts`, `requests.relay`; `metering` (what to hold, what was used); `settlement` (how a hold
+ends); `accounts` (who serves); `records` (what is stored, and what the dashboard may read); `http.app` (wiring) and
+`cli.serve` (the process).
+"""
