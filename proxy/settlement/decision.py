@@ -4,6 +4,8 @@ a report was read                     charge it (B4)
 nothing of an answer came             release
 our own bound cut the answer          charge an estimate: leaving early is never cheaper than staying (S13)
 the upstream ended without a report   the key's policy says: release, an estimate, or what was held
+
+Once made, a decision never changes.
 """
 
 from __future__ import annotations

@@ -171,7 +171,8 @@ def _note(outcome: str, settlement: PendingSettlement, error: Exception | None) 
     settlements.labels(outcome).inc()
     decision = settlement.decision
     log.error(
-        "settlement " + outcome.replace("_", " "),
+        "settlement did not end as decided",
+        outcome=outcome,
         reservation_id=settlement.reservation_id,
         model=settlement.model,
         amounts=dict(decision.amounts) if isinstance(decision, Charge) else None,

@@ -37,8 +37,8 @@ class SettlementOwner:
         self._task: asyncio.Task[Delivered] | None = None
 
     @property
-    def decision(self) -> Decision | None:
-        return self._decision
+    def reservation_id(self) -> str:
+        return self._claim.reservation_id
 
     def settle(self, evidence: Evidence) -> None:
         """Decide by the evidence and start to deliver; every later call changes nothing (S10)."""

@@ -1,0 +1,116 @@
+"""Rows of the request log on their way to the database: off the request path, in batches, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from proxy.config import ProxySettings
+from proxy.records.request_logs import RequestLogRow
+from proxy.records.write import insert_request_logs
+
+WRITE_SECONDS_MAX = 10.0
+"""One batch; a slower database is treated as away."""
+STOP_SECONDS_MAX = 5.0
+"""What is not written by then is lost with the process."""
+PAUSE_SECONDS_MAX = 10.0
+"""Between two tries while the database is away."""
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+log = structlog.get_logger(__name__)
+
+dropped_rows = Counter("proxy_request_log_dropped_rows", "Request-log rows that were never written.")
+
+
+class RequestLogWriter:
+    """Takes rows at any time and writes them soon. `async with` flushes, bounded, at the end."""
+
+    def __init__(self, engine: AsyncEngine, settings: ProxySettings) -> None:
+        self._engine = engine
+        self._rows_max = settings.request_log_rows_max
+        self._batch_rows = settings.request_log_batch_rows
+        self._flush_seconds = settings.request_log_flush_seconds
+        self._rows: deque[RequestLogRow] = deque()
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="write the request log")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        if self._task is not None:
+            await asyncio.wait((self._task,), timeout=STOP_SECONDS_MAX)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._drop(len(self._rows), "the process ends")
+
+    def note(self, row: RequestLogRow) -> None:
+        """Write the row soon; where too many wait for the database, it is dropped and counted."""
+        if len(self._rows) < self._rows_max:
+            self._rows.append(row)
+        else:
+            self._drop(1, "too many rows wait")
+
+    async def _run(self) -> None:
+        """Write what has come until told to stop, then what is left. A database that is away is tried again."""
+        pause = self._flush_seconds
+        while not self._stopping.is_set():
+            await self._wait(pause)
+            pause = self._flush_seconds if await self._try_write() else min(PAUSE_SECONDS_MAX, 2 * pause)
+        while not await self._try_write():
+            await asyncio.sleep(self._flush_seconds)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+
+    async def _try_write(self) -> bool:
+        try:
+            await self._write_waiting()
+        except DATABASE_ERRORS as exc:
+            log.warning("request log not written", rows=len(self._rows), error=type(exc).__name__)
+            return False
+        return True
+
+    async def _write_waiting(self) -> None:
+        while self._rows:
+            batch = [self._rows[index] for index in range(min(len(self._rows), self._batch_rows))]
+            try:
+                await self._write(batch)
+            except (DataError, IntegrityError):
+                await self._write_one_by_one(batch)
+            for _ in batch:
+                self._rows.popleft()
+
+    async def _write_one_by_one(self, batch: Sequence[RequestLogRow]) -> None:
+        """A row that the database cannot take must not keep the others out."""
+        for row in batch:
+            try:
+                await self._write([row])
+            except (DataError, IntegrityError) as exc:
+                log.error("request-log row refused", request_id=row.request_id, error=type(exc.orig).__name__)  # noqa: TRY400
+                self._drop(1, "the database refuses it")
+
+    async def _write(self, rows: Sequence[RequestLogRow]) -> None:
+        async with asyncio.timeout(WRITE_SECONDS_MAX), self._engine.begin() as connection:
+            await insert_request_logs(connection, rows)
+
+    def _drop(self, count: int, reason: str) -> None:
+        if count:
+            dropped_rows.inc(count)
+            log.warning("request-log rows dropped", rows=count, reason=reason)

@@ -1,0 +1,129 @@
+"""The attempts of one request over the accounts: which comes next, and when to stop.
+
+A 401 is answered by one refresh and the same account again; a 401 after that, a limit, a broken connection or a 5xx
+by the next account (S3 to S6). After the first byte of an answer nothing is retried.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from proxy.accounts.pool import AccountPool, Authorization
+from proxy.config import ProxySettings
+from proxy.errors import NoAccounts, ProxyError, UpstreamError, UpstreamFailed
+from proxy.records.accounts import Account
+from proxy.records.request_logs import AttemptRow
+from proxy.requests.outcomes import AttemptOutcome, Done, Failed, Retry, RetryReason
+from proxy.requests.relay import Sink, relay
+from proxy.requests.types import ProxyRequest
+from proxy.requests.verdicts import judge_refusal
+from proxy.upstream import Upstream, UpstreamAnswer
+
+UNFINISHED = "cut"
+"""Outcome of an attempt that ended because its request did."""
+
+
+class Attempts:
+    """The attempts of one request, and their record for its log row."""
+
+    def __init__(
+        self, request: ProxyRequest, sink: Sink, *, accounts: AccountPool, upstream: Upstream, settings: ProxySettings
+    ) -> None:
+        self._request = request
+        self._sink = sink
+        self._accounts = accounts
+        self._upstream = upstream
+        self._settings = settings
+        self._refreshed: set[str] = set()
+        self.rows: list[AttemptRow] = []
+        self.account: Account | None = None
+        """The last one tried."""
+
+    async def run(self) -> Done | Failed:
+        """Until one is done or failed, or there is nothing left to try."""
+        tried: set[str] = set()
+        last: ProxyError | None = None
+        for _ in range(self._settings.attempts_max):
+            try:
+                account = self._next_account(tried, last)
+            except NoAccounts as error:
+                return Failed(last or error)
+            outcome = await self._recorded(account)
+            if not isinstance(outcome, Retry):
+                return outcome
+            last = outcome.error
+            if not outcome.same_account:
+                tried.add(account.account_id)
+        return Failed(last or NoAccounts())
+
+    def _next_account(self, tried: set[str], last: ProxyError | None) -> Account:
+        if last is not None and self.account is not None and self.account.account_id not in tried:
+            return self.account
+        self.account = self._accounts.select(self._request.model, frozenset(tried))
+        return self.account
+
+    async def _recorded(self, account: Account) -> AttemptOutcome:
+        """One attempt, noted in the rows and in the account's standing whatever becomes of it."""
+        start = time.monotonic()
+        outcome: AttemptOutcome | None = None
+        try:
+            outcome = await self._attempt(account)
+            await self._note(account, outcome)
+            return outcome
+        finally:
+            self.rows.append(_row(account, outcome, round((time.monotonic() - start) * 1000)))
+
+    async def _note(self, account: Account, outcome: AttemptOutcome) -> None:
+        match outcome:
+            case Retry(limit=limit) if limit is not None:
+                await self._accounts.mark_limited(account, limit.state, limit.until)
+            case Retry() if outcome.is_failure:
+                self._accounts.note_failure(account)
+            case Failed(error=UpstreamError()):
+                self._accounts.note_failure(account)
+            case Done():
+                self._accounts.note_success(account)
+
+    async def _attempt(self, account: Account) -> AttemptOutcome:
+        try:
+            authorization = self._accounts.authorization(account)
+            outcome = await self._post(account, authorization)
+        except (UpstreamError, NoAccounts) as error:
+            return Retry(RetryReason.UNREACHABLE, error)
+        if outcome is not None:
+            return outcome
+        return await self._unauthorized(account, authorization)
+
+    async def _post(self, account: Account, authorization: Authorization) -> AttemptOutcome | None:
+        """The outcome; None after a 401, for which the connection need not be kept."""
+        url = account.base_url.rstrip("/") + self._request.endpoint.value
+        async with self._upstream.post(url, self._request.headers, authorization.headers, self._request.body) as answer:
+            if 200 <= answer.status < 300:
+                return await relay(answer, self._sink, self._settings)
+            return None if answer.status == 401 else await _refusal(answer)
+
+    async def _unauthorized(self, account: Account, authorization: Authorization) -> Retry:
+        error = UpstreamFailed("The upstream does not accept the credentials of its account.")
+        if account.account_id not in self._refreshed:
+            self._refreshed.add(account.account_id)
+            if await self._accounts.refresh(account, authorization.token_version):
+                return Retry(RetryReason.REFRESHED, error, 401)
+        return Retry(RetryReason.UNAUTHORIZED, error, 401)
+
+
+async def _refusal(answer: UpstreamAnswer) -> AttemptOutcome:
+    body = await answer.read_refusal()
+    return judge_refusal(answer.status, answer.headers, body, datetime.now(UTC))
+
+
+def _row(account: Account, outcome: AttemptOutcome | None, duration_ms: int) -> AttemptRow:
+    match outcome:
+        case None:
+            return AttemptRow(account.name, UNFINISHED, None, None, duration_ms)
+        case Done(status=status):
+            return AttemptRow(account.name, "done", status, None, duration_ms)
+        case Retry(reason=reason, error=error, status=status):
+            return AttemptRow(account.name, reason.value, status, error.code, duration_ms)
+        case Failed(error=error, status=status):
+            return AttemptRow(account.name, "failed", status, error.code, duration_ms)

@@ -1,0 +1,175 @@
+"""Passing one answer on, byte for byte, and reading its usage on the way.
+
+The event that carries the report is held back until the report is settled, so that a caller who has seen the end of
+a stream finds it charged. Nothing is passed on of an event that is not complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from proxy.config import ProxySettings
+from proxy.errors import StreamIncomplete, UpstreamError, UpstreamFailed
+from proxy.metering.events import Event, EventScanner, EventTooLarge
+from proxy.metering.usage import Terminal, Usage, delta_bytes, read_object, read_terminal, read_usage
+from proxy.requests.handle import RequestHandle
+from proxy.requests.outcomes import AttemptOutcome, Done, Failed, Retry, RetryReason
+from proxy.requests.patience import Patience
+from proxy.requests.types import ResponseHead
+from proxy.requests.verdicts import judge_failed_event
+from proxy.settlement.decision import Ending, Evidence
+from proxy.upstream import UpstreamAnswer
+
+STREAM = "text/event-stream"
+JSON_SUFFIXES = ("/json", "+json")
+TAIL_SECONDS_MAX = 5.0
+"""After the event that ends a stream, an upstream should close it at once; nothing that matters comes any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where an answer goes, and what is learnt from it."""
+
+    handle: RequestHandle
+    evidence: Evidence
+    patience: Patience
+    settle: Callable[[], Awaitable[None]]
+    """Ends the hold by the evidence so far, and waits, bounded, until that is acknowledged."""
+
+    def begin(self) -> None:
+        """Something of an answer came: it may have been billed, and the caller may not leave for free."""
+        self.evidence.has_begun = True
+        self.patience.has_begun = True
+
+    def report(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self.evidence.reports.append(usage)
+
+
+async def relay(answer: UpstreamAnswer, sink: Sink, settings: ProxySettings) -> AttemptOutcome:
+    """Pass a success on; what is no answer of the API is not one."""
+    if answer.header("content-encoding").lower() in ("", "identity"):
+        if answer.media_type == STREAM:
+            return await _StreamRelay(answer, sink, settings.event_bytes_max).run()
+        if answer.media_type.endswith(JSON_SUFFIXES):
+            return await _relay_whole(answer, sink, settings.answer_bytes_max)
+    return Retry(RetryReason.NOT_THE_API, UpstreamFailed("The upstream's answer is not the API's."), answer.status)
+
+
+class _StreamRelay:
+    """One stream of events."""
+
+    def __init__(self, answer: UpstreamAnswer, sink: Sink, event_bytes_max: int) -> None:
+        self._answer = answer
+        self._sink = sink
+        self._scanner = EventScanner(event_bytes_max)
+        self._waiting: list[bytes] = []
+        """Events that may be passed on with the next ones; comments before the first event, too."""
+        self._terminal: Terminal | None = None
+
+    async def run(self) -> AttemptOutcome:
+        try:
+            retry = await self._relay_events()
+        except EventTooLarge:
+            self._sink.evidence.ending = Ending.CUT
+            return Failed(UpstreamFailed("The upstream sent an event that is too large."), self._answer.status)
+        except UpstreamError as error:
+            return await self._end(error)
+        return retry or await self._end(StreamIncomplete())
+
+    async def _relay_events(self) -> Retry | None:
+        """To the end of the stream; a `Retry` where it begins with a failure that another account may not have."""
+        tail = asyncio.timeout(None)
+        try:
+            async with tail:
+                async for chunk in self._answer.chunks():
+                    for event in self._scanner.feed(chunk):
+                        retry = await self._relay_event(event)
+                        if retry is not None:
+                            return retry
+                    await self._flush()
+                    if self._terminal is not None and tail.when() is None:
+                        tail.reschedule(asyncio.get_running_loop().time() + TAIL_SECONDS_MAX)
+        except TimeoutError:
+            if not tail.expired():
+                raise
+        return None
+
+    async def _relay_event(self, event: Event) -> Retry | None:
+        terminal = read_terminal(event)
+        if not self._sink.evidence.has_begun and event.data:
+            retry = judge_failed_event(terminal, datetime.now(UTC)) if terminal else None
+            if terminal is not None and retry is not None:
+                self._sink.report(terminal.usage)
+                return retry
+            self._begin()
+        if terminal is None or self._terminal is not None:
+            self._sink.evidence.output_bytes += delta_bytes(event)
+            self._waiting.append(event.raw)
+        else:
+            await self._relay_terminal(terminal, event.raw)
+        return None
+
+    async def _relay_terminal(self, terminal: Terminal, raw: bytes) -> None:
+        await self._flush()
+        self._terminal = terminal
+        self._sink.report(terminal.usage)
+        await self._sink.settle()
+        self._waiting.append(raw)
+
+    def _begin(self) -> None:
+        self._sink.begin()
+        self._sink.handle.open(ResponseHead(self._answer.status, self._answer.headers))
+
+    async def _flush(self) -> None:
+        if self._waiting and self._sink.handle.is_open:
+            await self._sink.handle.send(b"".join(self._waiting))
+            self._waiting.clear()
+
+    async def _end(self, error: UpstreamError) -> AttemptOutcome:
+        """The upstream has ended or broken off the stream, which may yet hold a report."""
+        await self._read_rest()
+        await self._flush()
+        if self._terminal is not None:
+            return Done(self._answer.status, self._terminal)
+        if self._sink.evidence.has_begun:
+            return Failed(error, self._answer.status)
+        return Retry(RetryReason.UNREACHABLE, error, self._answer.status)
+
+    async def _read_rest(self) -> None:
+        """A last event whose empty line never came counts if it is whole in every other way."""
+        event = self._scanner.finish()
+        if event is None or self._terminal is not None or read_object(event.data) is None:
+            return
+        terminal = read_terminal(event)
+        if terminal is not None:
+            if not self._sink.evidence.has_begun:
+                self._begin()
+            await self._relay_terminal(terminal, event.raw + b"\n\n")
+
+
+async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> AttemptOutcome:
+    """An answer that is one JSON object: nothing of it is passed on before all of it came and is settled."""
+    body = bytearray()
+    try:
+        async for chunk in answer.chunks():
+            sink.begin()
+            body += chunk
+            if len(body) > bytes_max:
+                sink.evidence.ending = Ending.CUT
+                return Failed(UpstreamFailed("The upstream's answer is too large."), answer.status)
+    except UpstreamError as error:
+        return Failed(error, answer.status) if body else Retry(RetryReason.UNREACHABLE, error, answer.status)
+    if not body:
+        return Retry(RetryReason.NOT_THE_API, UpstreamFailed("The upstream's answer is empty."), answer.status)
+    content = read_object(bytes(body))
+    if content is None:
+        return Failed(UpstreamFailed("The upstream's answer is not JSON."), answer.status)
+    sink.report(read_usage(content.get("usage")))
+    await sink.settle()
+    sink.handle.open(ResponseHead(answer.status, answer.headers))
+    await sink.handle.send(bytes(body))
+    return Done(answer.status)

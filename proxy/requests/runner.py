@@ -1,0 +1,94 @@
+"""All running requests of a process: admission, the task group they live in, and how they are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from proxy.accounts.pool import AccountPool
+from proxy.config import ProxySettings
+from proxy.errors import ServerBusy
+from proxy.request_log import RequestLogWriter
+from proxy.requests.handle import RequestHandle
+from proxy.requests.leases import LeaseKeeper
+from proxy.requests.task import RequestTask, Services
+from proxy.requests.types import ProxyRequest
+from proxy.settlement.delivery import Delivery
+from proxy.upstream import Upstream
+from quotad.client.channel import Connection
+from quotad.client.data import DataClient
+
+log = structlog.get_logger(__name__)
+
+
+class RequestRunner:
+    """Starts requests. Leaving its block waits for the running ones, bounded, then cancels them."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._group = asyncio.TaskGroup()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._admits = True
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close_admission()
+        if self._tasks and error is None:
+            await asyncio.wait(self._tasks, timeout=self._services.settings.stop_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await self._group.__aexit__(kind, error, traceback)
+
+    @property
+    def running(self) -> int:
+        """Requests under way, those that drain included."""
+        return len(self._tasks)
+
+    def start(self, request: ProxyRequest) -> RequestHandle:
+        """Start the request's task, which from here on writes its log row; raises `ServerBusy`."""
+        if not self._admits:
+            raise ServerBusy("The server is stopping. Please try again.")
+        if len(self._tasks) >= self._services.settings.streams_max or self._services.delivery.is_full:
+            raise ServerBusy
+        owner = RequestTask(request, self._services)
+        task = self._group.create_task(_guarded(owner, request.request_id), name=f"request {request.request_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return owner.handle
+
+    def close_admission(self) -> None:
+        """Start nothing more."""
+        self._admits = False
+
+
+@asynccontextmanager
+async def open_runner(
+    settings: ProxySettings, connection: Connection, accounts: AccountPool, request_log: RequestLogWriter
+) -> AsyncIterator[RequestRunner]:
+    """Everything that running requests need. Closing it ends them, then delivers what they have settled."""
+    quota = DataClient(connection)
+    async with (
+        Upstream(settings) as upstream,
+        Delivery(connection, settings) as delivery,
+        LeaseKeeper(quota, settings.lease_seconds) as leases,
+        RequestRunner(Services(settings, quota, leases, delivery, accounts, upstream, request_log)) as runner,
+    ):
+        yield runner
+
+
+async def _guarded(owner: RequestTask, request_id: str) -> None:
+    try:
+        await owner.run()
+    except Exception:
+        # It has settled and answered; a defect in one request must not end the others in the group.
+        log.exception("request failed by a defect", request_id=request_id)

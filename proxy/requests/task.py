@@ -1,0 +1,168 @@
+"""One request from its reservation to its row in the log: one task, which outlives its caller.
+
+    Reserve -> attempts over accounts -> relay -> settlement -> the end of the answer -> the log row
+
+Every way out passes `_settle`, which hands the decision to delivery without an await in between: success, error,
+exception, cancellation, the caller's leaving (S12). Errors are told to the caller after that, so that whoever sees
+one finds the hold gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from uuid_utils import uuid7
+
+from proxy.accounts.pool import AccountPool
+from proxy.config import ProxySettings
+from proxy.errors import InternalError, ProxyError, QuotaUnavailable, ServerBusy, UpstreamTimeout
+from proxy.metering.usage import Terminal
+from proxy.request_log import RequestLogWriter
+from proxy.requests.admission import ReserveUncertain, hold_amounts, key_policies, key_scope, reserve
+from proxy.requests.attempts import Attempts
+from proxy.requests.handle import RequestHandle
+from proxy.requests.leases import LeaseKeeper
+from proxy.requests.outcomes import Failed
+from proxy.requests.patience import OutOfPatience, Patience
+from proxy.requests.relay import Sink
+from proxy.requests.rows import RequestFacts, request_row
+from proxy.requests.types import ProxyRequest
+from proxy.settlement.decision import Ending, Evidence, Terms
+from proxy.settlement.delivery import Delivery
+from proxy.settlement.owner import Claim, SettlementOwner
+from proxy.upstream import Upstream
+from quotad.client.data import DataClient
+from quotad.client.types import Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all requests of a process share."""
+
+    settings: ProxySettings
+    quota: DataClient
+    leases: LeaseKeeper
+    delivery: Delivery
+    accounts: AccountPool
+    upstream: Upstream
+    request_log: RequestLogWriter
+
+
+class RequestTask:
+    """The owner of one request."""
+
+    def __init__(self, request: ProxyRequest, services: Services) -> None:
+        settings = services.settings
+        self._request = request
+        self._services = services
+        self._patience = Patience(total_seconds=settings.upstream_total_seconds, drain_seconds=settings.drain_seconds)
+        self.handle = RequestHandle(settings.queue_bytes_max, self._patience)
+        self._evidence = Evidence()
+        self._attempts = Attempts(
+            request,
+            Sink(self.handle, self._evidence, self._patience, self._settle_and_wait),
+            accounts=services.accounts,
+            upstream=services.upstream,
+            settings=settings,
+        )
+        self._owner: SettlementOwner | None = None
+        self._grant: Grant | None = None
+        self._terminal: Terminal | None = None
+
+    async def run(self) -> None:
+        """To the end, whatever it is; a defect is raised after everything was settled and told."""
+        error: ProxyError | None = InternalError()
+        try:
+            error = await self._serve()
+        except asyncio.CancelledError:
+            self._evidence.ending = Ending.ABANDONED if self.handle.has_left else Ending.CUT
+            error = ServerBusy("The server is stopping. Please try again.")
+            raise
+        finally:
+            await self._finish(error)
+
+    async def _serve(self) -> ProxyError | None:
+        """The error that the caller has to be told; None after a whole answer, or where nobody waits."""
+        try:
+            await self._reserve()
+            return await self._attempt()
+        except ReserveUncertain:
+            return QuotaUnavailable()
+        except ProxyError as error:
+            return error
+        except OutOfPatience:
+            if self.handle.has_left:
+                self._evidence.ending = Ending.ABANDONED
+                return None
+            self._evidence.ending = Ending.CUT
+            return UpstreamTimeout("The request took too long.")
+
+    async def _reserve(self) -> None:
+        if self._request.api_key is None:
+            return
+        settings = self._services.settings
+        hold = hold_amounts(self._request, settings)
+        terms = Terms(hold.amounts, key_policies(self._request).on_missing_usage, settings.bytes_per_token)
+        reservation_id = str(uuid7())
+        claim = Claim(reservation_id, key_scope(self._request), self._request.model, self._request.start_time, terms)
+        # From here on every way out settles the id, also while nobody knows whether it is held.
+        self._owner = SettlementOwner(self._services.delivery, claim, wait_seconds=settings.settle_wait_seconds)
+        try:
+            grant = await reserve(self._services.quota, self._request, reservation_id, hold, settings.lease_seconds)
+        except ProxyError:
+            self._owner = None
+            raise
+        self._grant = grant
+        self.handle.limits = grant.limits
+        self.handle.reservation_id = reservation_id
+        self._services.leases.keep(reservation_id, grant.reservation.tenant_id)
+
+    async def _attempt(self) -> ProxyError | None:
+        async with self._patience:
+            outcome = await self._attempts.run()
+        if isinstance(outcome, Failed):
+            return outcome.error
+        self._terminal = outcome.terminal
+        return None
+
+    def _settle(self) -> None:
+        if self._owner is None:
+            return
+        self._owner.settle(self._evidence)
+        self._services.leases.drop(self._owner.reservation_id)
+
+    async def _settle_and_wait(self) -> None:
+        self._settle()
+        # Without a grant quotad is away, and there is nothing that a caller could find held.
+        if self._owner is not None and self._grant is not None:
+            await self._owner.acknowledged()
+
+    async def _finish(self, error: ProxyError | None) -> None:
+        try:
+            await self._settle_and_wait()
+        finally:
+            self.handle.end(error)
+            self._services.request_log.note(request_row(self._request, self._facts(error)))
+
+    def _facts(self, error: ProxyError | None) -> RequestFacts:
+        owner = self._owner
+        reservation = self._grant.reservation if self._grant else None
+        return RequestFacts(
+            reservation_id=owner.reservation_id if owner else None,
+            tenant_id=reservation.tenant_id if reservation else None,
+            api_key_id=reservation.api_key_id if reservation else None,
+            account=self._attempts.account,
+            attempts=tuple(self._attempts.rows),
+            http_status=self.handle.status,
+            error=error,
+            terminal=self._terminal,
+            has_left=self.handle.has_left,
+            usage=self._evidence.usage,
+            basis=owner.basis if owner else None,
+            has_settlement=owner is not None,
+            settled=owner.state if owner else None,
+            first_byte_time=self.handle.first_byte_time,
+            end_time=datetime.now(UTC),
+        )
