@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 RequestStatus = Literal["ok", "rate_limit", "quota", "error", "cancelled"]
 RequestSettlement = Literal["finalized", "released", "none", "pending"]
+
+SEARCH_TOTAL_MAX = 10_000
+"""Most matches of free text that are counted: it reads every row, and nobody turns so many pages."""
+OPTIONS_MAX = 1_000
+"""Most options of one filter; more do not help in choosing."""
 
 STATUSES: tuple[RequestStatus, ...] = ("ok", "rate_limit", "quota", "error", "cancelled")
 
@@ -60,3 +65,58 @@ class RequestLogRow:
     user_agent: str | None
     denial: Mapping[str, object] | None
     """The limits that refused, where one did."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetFilters:
+    """What narrows the options of the list's filters. There is no status: that facet never filters itself."""
+
+    search: str = ""
+    """Free text: a part of an id, a name, a model, an error or an address, in any case."""
+    since: datetime | None = None
+    """Requests that started then or later."""
+    until: datetime | None = None
+    """Requests that started before."""
+    account_ids: tuple[str, ...] = ()
+    api_key_ids: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilters:
+    """What narrows the list: every filter given must match, any value of a filter may."""
+
+    search: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    account_ids: tuple[str, ...] = ()
+    api_key_ids: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLogPage:
+    """A page of the list and how many rows the filters match."""
+
+    rows: tuple[RequestLogRow, ...]
+    total: int
+    total_is_exact: bool
+    """False only for free text that matches more than `SEARCH_TOTAL_MAX` rows, which is then the total."""
+
+
+class Option(NamedTuple):
+    """A value of a filter, and how to show it."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLogOptions:
+    """The values that occur under the other filters, sorted by what is shown; at most `OPTIONS_MAX` of each."""
+
+    accounts: tuple[Option, ...]
+    api_keys: tuple[Option, ...]
+    models: tuple[str, ...]
+    statuses: tuple[RequestStatus, ...]

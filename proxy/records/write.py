@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -16,12 +15,10 @@ from proxy.records.accounts import TRANSITIONS, AccountNameTaken, AccountState, 
 from proxy.records.request_logs import AttemptRow, RequestLogRow
 from proxy.records.secrets import SecretBox
 from proxy.records.tables import accounts, request_logs
+from proxy.records.texts import storable
 
 TEXT_CHARACTERS_MAX = 2_000
 """Longest text kept per field; clients and upstreams choose these texts, and rows must stay small."""
-
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-"""Characters that JSON can carry and Postgres cannot hold."""
 
 ROW_FIELDS = tuple(field.name for field in fields(RequestLogRow))
 ATTEMPT_FIELDS = tuple(field.name for field in fields(AttemptRow))
@@ -143,7 +140,7 @@ def _storable(value: object) -> object:
     """The value with texts that Postgres can hold, at any depth."""
     match value:
         case str():
-            return UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value[:TEXT_CHARACTERS_MAX])
+            return storable(value, TEXT_CHARACTERS_MAX)
         case Mapping():
             return {_storable(key): _storable(item) for key, item in value.items()}
         case list() | tuple():
