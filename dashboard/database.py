@@ -39,11 +39,11 @@ class Database:
         except DEFECTS:
             raise
         except AWAY as exc:
-            log.warning("database unavailable", error=_first_line(exc))
+            log.warning("database unavailable", error=first_line(exc))
             raise DatabaseUnavailable from exc
 
 
-def _first_line(exc: Exception) -> str:
+def first_line(exc: Exception) -> str:
     """What the driver said, without the statement and its parameters."""
     said = str(exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc)
     return (said.splitlines() or [""])[0] or type(exc).__name__

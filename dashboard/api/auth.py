@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr
 
 from dashboard.api.schema import Answer, Input
 from dashboard.auth import cookies, csrf, sign_in
+from dashboard.auth.sessions import NewSession, end_session
 from dashboard.auth.sessions import Session as LiveSession
-from dashboard.auth.sessions import end_session
 from dashboard.auth.store import password_is_set
 from dashboard.services import Address, Services, ServicesNeeded, SessionIfAny, SessionNeeded
 
@@ -87,7 +87,7 @@ async def set_password(
     return _signed_in(services, request, response, new)
 
 
-def _signed_in(services: Services, request: Request, response: Response, new: sign_in.NewSession) -> Session:
+def _signed_in(services: Services, request: Request, response: Response, new: NewSession) -> Session:
     cookies.put(response, request, new.secret, services.settings.session_seconds)
     return _session_answer(services, new.session, password_set=True)
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+import uvloop
+
+from dashboard.app import create_app, is_ready, open_services
+from dashboard.auth.store import password_is_set
+from dashboard.cli.failures import one_line_failures
+from dashboard.config import DashboardSettings, load_dashboard_settings
+from dashboard.services import Services
+from servicekit.listening import Listen, bind, require_safe
+from servicekit.logs import configure_logs
+from servicekit.settings import SettingsInvalid
+from servicekit.web import QuietServer, Tls, http_server, metrics_server
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+BOOTSTRAP_LINE = "dashboard bootstrap token: "
+
+log = structlog.get_logger(__name__)
+
+
+def serve(
+    listen: Annotated[str | None, typer.Option(help="host:port to listen on")] = None,
+    metrics_listen: Annotated[str | None, typer.Option(help="host:port for readiness and metrics")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="certificate file")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="key file of the certificate")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="listen beyond loopback without TLS")] = False,
+) -> None:
+    """Run the operator's service until SIGTERM or SIGINT; a second signal ends it at once."""
+    with one_line_failures():
+        settings = load_dashboard_settings(
+            listen=listen,
+            metrics_listen=metrics_listen,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            insecure=insecure or None,
+        )
+        configure_logs("dashboard", settings.log_level)
+        uvloop.run(_serve(settings))
+
+
+async def _serve(settings: DashboardSettings) -> None:
+    listener = _listener(settings)
+    async with open_services(settings) as services:
+        metrics, metrics_listener = metrics_server(
+            Listen.parse(settings.metrics_listen),
+            setting="DASHBOARD_METRICS_LISTEN",
+            is_ready=partial(is_ready, services),
+            token=settings.metrics_token.get_secret_value(),
+        )
+        server = _server(settings, services)
+        await _announce_bootstrap(services)
+        stopped = _stop_event()
+        async with asyncio.TaskGroup() as servers:
+            serving = servers.create_task(server.serve(sockets=[listener]))
+            servers.create_task(metrics.serve(sockets=[metrics_listener]))
+            log.info("dashboard started", listen=_address(listener), metrics_listen=_address(metrics_listener))
+            await stopped.wait()
+            server.should_exit = True
+            await serving
+            metrics.should_exit = True
+    log.info("dashboard stopped")
+
+
+async def _announce_bootstrap(services: Services) -> None:
+    """Say the token once, on standard output and never in the log, while there is no password."""
+    async with services.database.transaction() as connection:
+        if await password_is_set(connection):
+            return
+    typer.echo(f"{BOOTSTRAP_LINE}{services.bootstrap.value}")
+
+
+def _listener(settings: DashboardSettings) -> socket.socket:
+    listen = Listen.parse(settings.listen)
+    require_safe(listen, setting="DASHBOARD_LISTEN", has_tls=settings.has_tls, insecure=settings.insecure)
+    return bind(listen, setting="DASHBOARD_LISTEN")
+
+
+def _server(settings: DashboardSettings, services: Services) -> QuietServer:
+    tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+    server = http_server(
+        create_app(services),
+        stop_seconds=round(settings.stop_seconds),
+        tls=tls,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    try:
+        server.config.load()
+    except OSError as exc:
+        raise SettingsInvalid(f"DASHBOARD_TLS_CERT, DASHBOARD_TLS_KEY: {exc}") from exc
+    return server
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; a second one then has its usual effect."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopped.set()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
+    return stopped
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return str(Listen(host, port))
