@@ -71,8 +71,9 @@ class RequestLogWriter:
         while not self._stopping.is_set():
             await self._wait(pause)
             pause = self._flush_seconds if await self._try_write() else min(PAUSE_SECONDS_MAX, 2 * pause)
-        while not await self._try_write():
-            await asyncio.sleep(self._flush_seconds)
+        while self._rows:
+            if not await self._try_write():
+                await asyncio.sleep(self._flush_seconds)
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
