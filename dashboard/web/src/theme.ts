@@ -1,5 +1,8 @@
 import { Button, createTheme, Modal, Table, Tooltip } from "@mantine/core";
 
+/** Height of the bar at the top; what sticks below it starts there. */
+export const HEADER_PIXELS = 48;
+
 /** Dense and calm: small type, thin lines, one accent. */
 export const theme = createTheme({
   primaryColor: "indigo",

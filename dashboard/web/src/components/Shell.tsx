@@ -6,6 +6,7 @@ import { Brand } from "@/components/Brand";
 import { ColorSchemeMenu } from "@/components/ColorSchemeMenu";
 import { PollingButton } from "@/components/PollingButton";
 import { useSignOut } from "@/features/session/session";
+import { HEADER_PIXELS } from "@/theme";
 
 const PAGES = [
   { to: "/requests", label: "Requests", icon: IconListDetails },
@@ -18,7 +19,7 @@ export function Shell() {
   const [opened, menu] = useDisclosure(false);
   return (
     <AppShell
-      header={{ height: 48 }}
+      header={{ height: HEADER_PIXELS }}
       navbar={{ width: 184, breakpoint: "sm", collapsed: { mobile: !opened } }}
       padding={{ base: "sm", md: "md" }}
     >

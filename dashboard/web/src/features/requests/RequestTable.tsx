@@ -4,16 +4,18 @@ import { Moment } from "@/components/Moment";
 import { StatusBadge } from "@/features/requests/StatusBadge";
 import { isUncertain, settlementWords } from "@/features/requests/status";
 import { count, milliseconds } from "@/lib/format";
+import { HEADER_PIXELS } from "@/theme";
 
 type Props = { requests: RequestLog[]; faded: boolean; onOpen: (request: RequestLog) => void };
 
 export function RequestTable({ requests, faded, onOpen }: Props) {
   return (
-    <Table.ScrollContainer minWidth={0}>
+    <div className="wide-table">
       <Table
         highlightOnHover
         horizontalSpacing="xs"
         stickyHeader
+        stickyHeaderOffset={HEADER_PIXELS}
         fz="sm"
         opacity={faded ? 0.6 : 1}
         aria-busy={faded}
@@ -25,7 +27,7 @@ export function RequestTable({ requests, faded, onOpen }: Props) {
           ))}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </div>
   );
 }
 
@@ -37,20 +39,20 @@ function RequestTableHead() {
         <Table.Th>Status</Table.Th>
         <Table.Th>Key</Table.Th>
         <Table.Th visibleFrom="xs">Model</Table.Th>
-        <Table.Th visibleFrom="md">Account</Table.Th>
-        <Table.Th ta="right" hiddenFrom="sm">
+        <Table.Th visibleFrom="lg">Account</Table.Th>
+        <Table.Th ta="right" hiddenFrom="md">
           Tokens
         </Table.Th>
-        <Table.Th ta="right" visibleFrom="sm">
+        <Table.Th ta="right" visibleFrom="md">
           Tokens in
         </Table.Th>
-        <Table.Th ta="right" visibleFrom="sm">
+        <Table.Th ta="right" visibleFrom="md">
           Out
         </Table.Th>
         <Table.Th ta="right" visibleFrom="lg">
           First byte
         </Table.Th>
-        <Table.Th ta="right" visibleFrom="sm">
+        <Table.Th ta="right" visibleFrom="md">
           Duration
         </Table.Th>
         <Table.Th visibleFrom="lg">Reservation</Table.Th>
@@ -75,10 +77,10 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
       </Table.Td>
       <NameCell name={request.apiKeyName} />
       <NameCell name={request.model} visibleFrom="xs" />
-      <NameCell name={request.accountName} visibleFrom="md" />
-      <NumberCell value={request.totalTokens} hiddenFrom="sm" />
-      <NumberCell value={request.inputTokens} visibleFrom="sm" />
-      <NumberCell value={request.outputTokens} visibleFrom="sm" />
+      <NameCell name={request.accountName} visibleFrom="lg" />
+      <NumberCell value={request.totalTokens} hiddenFrom="md" />
+      <NumberCell value={request.inputTokens} visibleFrom="md" />
+      <NumberCell value={request.outputTokens} visibleFrom="md" />
       <Table.Td ta="right" className="nowrap" visibleFrom="lg">
         {request.firstByteMs === null ? <Nothing /> : milliseconds(request.firstByteMs)}
       </Table.Td>
@@ -86,10 +88,7 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
         {milliseconds(request.durationMs)}
       </Table.Td>
       <Table.Td className="nowrap" visibleFrom="lg">
-        <Text fz="inherit" c={isUncertain(request) ? "orange" : "dimmed"}>
-          {settlementWords(request.settlement)}
-          {isUncertain(request) && ` (${request.basis ?? "unknown"})`}
-        </Text>
+        <Settlement request={request} />
       </Table.Td>
     </Table.Tr>
   );
@@ -110,8 +109,21 @@ function HttpOutcome({ request: { status, httpStatus, errorCode } }: { request: 
     return null;
   }
   return (
-    <Text size="xs" c="dimmed" lh={1} py={2} truncate visibleFrom="sm" title={errorCode ?? undefined}>
+    <Text size="xs" c="dimmed" lh={1} py={2} truncate visibleFrom="lg" title={errorCode ?? undefined}>
       {httpStatus} {errorCode}
+    </Text>
+  );
+}
+
+function Settlement({ request }: { request: RequestLog }) {
+  if (request.settlement === "none") {
+    return <Nothing />;
+  }
+  const uncertain = isUncertain(request);
+  return (
+    <Text fz="inherit" c={uncertain ? "orange" : "dimmed"}>
+      {settlementWords(request.settlement)}
+      {uncertain && ` (${request.basis ?? "unknown"})`}
     </Text>
   );
 }

@@ -20,15 +20,15 @@ export function statusLook(status: Status): Look {
   return STATUSES[status];
 }
 
-const SETTLEMENTS: Record<string, string> = {
+const SETTLEMENTS: Record<RequestLog["settlement"], string> = {
   finalized: "Charged",
   released: "Given back",
   pending: "Being settled",
   none: "Nothing was held",
 };
 
-export function settlementWords(settlement: string): string {
-  return SETTLEMENTS[settlement] ?? settlement;
+export function settlementWords(settlement: RequestLog["settlement"]): string {
+  return SETTLEMENTS[settlement];
 }
 
 const BASES: Record<string, string> = {
