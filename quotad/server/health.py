@@ -67,4 +67,7 @@ async def _answers(store: Store) -> bool:
         return True
     except (StoreUnavailable, TimeoutError):
         return False
+    except Exception:
+        log.exception("database check failed")
+        return False
     return True

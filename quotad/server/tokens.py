@@ -57,3 +57,5 @@ class TokenBook:
                 await self.read()
             except (Unavailable, TimeoutError) as error:
                 log.warning("service tokens not read again", error=str(error))
+            except Exception:
+                log.exception("service tokens not read again")

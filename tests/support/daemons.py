@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import asyncpg
+from sqlalchemy import make_url
 
 from quotad.client.admin import AdminClient
 from quotad.client.channel import Connection
@@ -16,6 +17,7 @@ from quotad.client.types import CreatedKey, Limit, Window, WindowKind
 from quotad.server.daemon import Running, running
 from quotad.server.settings import load_daemon_settings
 from quotad.store.audit import differences
+from tests.support.waiting import eventually
 
 DATA_TOKEN = "data-token-for-tests"
 ADMIN_TOKEN = "admin-token-for-tests"
@@ -73,6 +75,32 @@ class Daemon:
                 await connection.execute("LOCK TABLE quotad.windows IN ACCESS EXCLUSIVE MODE")
                 yield
         finally:
+            await connection.close()
+
+    async def someone_waits(self) -> None:
+        """Until some session of this database waits for a lock."""
+        connection = await asyncpg.connect(self.database_url)
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        try:
+            await eventually(lambda: connection.fetchval(waiting))
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def database_away(self) -> AsyncIterator[None]:
+        """While the block runs, nobody can connect to the database, and whoever was connected is cut off."""
+        url = make_url(self.database_url)
+        connection = await asyncpg.connect(url.set(database="postgres").render_as_string(hide_password=False))
+        try:
+            await connection.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", url.database
+            )
+            yield
+        finally:
+            await connection.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
             await connection.close()
 
     async def execute(self, statement: str) -> None:

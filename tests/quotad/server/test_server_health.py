@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import grpc.aio
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from protos.quota.v1 import quota_pb2 as pb
+from protos.quota.v1 import quota_pb2_grpc as rpc
+from tests.support.daemons import DATA_TOKEN, Daemon
+from tests.support.waiting import eventually
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+DATA = (("authorization", f"Bearer {DATA_TOKEN}"),)
+
+
+@pytest.fixture
+async def channel(daemon: Daemon) -> AsyncIterator[grpc.aio.Channel]:
+    async with grpc.aio.insecure_channel(daemon.address) as channel:
+        yield channel
+
+
+async def fetch(address: str, path: str) -> str:
+    host, _, port = address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.decode()
+
+
+@pytest.mark.parametrize("service", ["", "quota.v1.QuotaService", "quota.v1.AdminService"])
+async def test_every_service_is_serving(channel: grpc.aio.Channel, service: str) -> None:
+    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service))
+    assert answer.status == SERVING
+
+
+async def test_a_service_that_is_not_served_has_no_health(channel: grpc.aio.Channel) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as unknown:
+        await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service="quota.v2.QuotaService"))
+    assert unknown.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_follows_the_database(daemon: Daemon, channel: grpc.aio.Channel) -> None:
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watch.read()).status == SERVING
+    assert "200 OK" in await fetch(daemon.running.metrics_address, "/readyz")
+    async with daemon.database_away():
+        assert (await watch.read()).status == NOT_SERVING
+        assert "503" in await fetch(daemon.running.metrics_address, "/readyz")
+    assert (await watch.read()).status == SERVING
+    watch.cancel()
+
+
+async def test_a_stop_answers_what_was_accepted_and_refuses_the_rest(daemon: Daemon, channel: grpc.aio.Channel) -> None:
+    key = await daemon.create_key()
+    stub = rpc.QuotaServiceStub(channel)
+
+    def request(reservation_id: str) -> pb.ReserveRequest:
+        return pb.ReserveRequest(
+            reservation_id=reservation_id, api_key=key.secret, model="m", amounts={"total_tokens": 1}
+        )
+
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+    assert (await watch.read()).status == SERVING
+    async with daemon.windows_locked():
+        accepted = asyncio.ensure_future(stub.Reserve(request("accepted"), metadata=DATA))
+        await daemon.someone_waits()
+        daemon.begin_stop()
+        assert (await watch.read()).status == NOT_SERVING
+        watch.cancel()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.Reserve(request("refused"), metadata=DATA, timeout=5)
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert not accepted.done()
+    assert (await accepted).reservation.state == pb.RESERVATION_STATE_RESERVED
+    await daemon.stop()
+
+
+async def test_metrics_count_calls_by_reason(daemon: Daemon) -> None:
+    key = await daemon.create_key()
+    async with daemon.data() as client:
+        await client.reserve("metric", api_key=key.secret, model="m", amounts={"total_tokens": 1}, lease_seconds=1)
+
+    async def counted() -> bool:
+        text = await fetch(daemon.running.metrics_address, "/metrics")
+        calls = 'quotad_calls_total{reason="OK",rpc="Reserve"}' in text
+        seconds = 'quotad_call_seconds_bucket{le="0.1",reason="OK",rpc="Reserve"}' in text
+        return (
+            calls
+            and seconds
+            and "quotad_late_settlements_total" in text
+            and "quotad_holds_expired_total 0.0" not in text
+        )
+
+    await eventually(counted)
