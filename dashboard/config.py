@@ -67,6 +67,8 @@ class DashboardSettings(BaseSettings):
     """Passwords that are hashed at a time: each takes 64 MiB."""
     body_bytes_max: Count = 256 * 1024
     """The largest body is a key with 64 limits and 64 models of 256 bytes."""
+    body_seconds_max: Seconds = 10.0
+    """From a request's head to the end of its small body."""
     stop_seconds: Seconds = 5.0
     """How long running requests may take after the service was told to stop."""
 

@@ -12,6 +12,7 @@
     ├── NotFound               404  not_found             no such path
     ├── ResourceNotFound       404  resource_not_found    no such key
     ├── MethodNotAllowed       405  method_not_allowed
+    ├── BodyTimeout            408  body_timeout          the body did not arrive in time
     ├── PasswordNotSet         409  password_not_set      the first password is set with the bootstrap token
     ├── PasswordAlreadySet     409  password_already_set  the bootstrap token is spent
     ├── EtagMismatch           409  etag_mismatch         the edit was made on stale data: read again
@@ -145,6 +146,14 @@ class MethodNotAllowed(DashboardError):
     default_message = "This method is not served here."
 
 
+class BodyTimeout(DashboardError):
+    """The body did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
+    default_message = "The body did not arrive in time."
+
+
 class PasswordNotSet(DashboardError):
     """Nobody can sign in before the first password is set."""
 
@@ -246,4 +255,4 @@ class QuotadUnavailable(Unavailable):
     """quotad is away, or refuses this service's token."""
 
     code = "quotad_unavailable"
-    default_message = "quotad cannot be reached. A change may or may not have been made: look before you repeat it."
+    default_message = "quotad cannot be reached. Try again."

@@ -10,7 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from dashboard.api.schema import ErrorAnswer, ErrorDetail
+from dashboard.auth.csrf import SAFE_METHODS
 from dashboard.errors import (
+    BodyTimeout,
     DashboardError,
     EtagMismatch,
     InternalError,
@@ -25,7 +27,8 @@ from quotad.client.types import OutcomeUnknown
 
 log = structlog.get_logger(__name__)
 
-MESSAGE_CHARACTERS_MAX = 500
+TEXT_CHARACTERS_MAX = 500
+OUTCOME_UNKNOWN = "quotad cannot be reached. The change may or may not have been made: look before you repeat it."
 
 
 def error_response(error: DashboardError) -> Response:
@@ -44,9 +47,11 @@ async def answer_invalid(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:]) or None
-    message = str(first["msg"])[:MESSAGE_CHARACTERS_MAX]
-    return error_response(InvalidInput(message, field=field))
+    if first["type"] == "json_invalid":
+        return error_response(InvalidInput("The body is not JSON."))
+    field = ".".join(str(part) for part in first["loc"][1:])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return error_response(InvalidInput(shown(message), field=shown(field) or None))
 
 
 async def answer_routing(_request: Request, error: Exception) -> Response:
@@ -57,11 +62,16 @@ async def answer_routing(_request: Request, error: Exception) -> Response:
             return error_response(NotFound())
         case 405:
             return error_response(MethodNotAllowed(headers=error.headers))
+        case 408:
+            return error_response(BodyTimeout())
         case _:
             return error_response(InvalidInput(str(error.detail)))
 
 
-async def answer_quotad(_request: Request, error: Exception) -> Response:
+async def answer_quotad(request: Request, error: Exception) -> Response:
+    if isinstance(error, OutcomeUnknown) and request.method not in SAFE_METHODS:
+        log.warning("outcome of a change unknown", error=str(error))
+        return error_response(QuotadUnavailable(OUTCOME_UNKNOWN))
     if not isinstance(error, quotad.QuotaError | OutcomeUnknown):
         raise error
     return error_response(from_quotad(error))
@@ -90,6 +100,11 @@ def from_quotad(error: quotad.QuotaError | OutcomeUnknown) -> DashboardError:
         case _:
             log.error("unexpected refusal of quotad", reason=error.reason, error=error.message)
             return InternalError()
+
+
+def shown(text: str) -> str:
+    """A text that may quote the caller, short and such that it can be sent."""
+    return text[:TEXT_CHARACTERS_MAX].encode("utf-8", "replace").decode("utf-8")
 
 
 def page_field(field: str) -> str:

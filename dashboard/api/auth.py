@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response, status
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from dashboard.api.schema import Answer, Input
+from dashboard.api.schema import Answer, Input, Secret
 from dashboard.auth import cookies, csrf, sign_in
 from dashboard.auth.sessions import NewSession, end_session
 from dashboard.auth.sessions import Session as LiveSession
@@ -30,15 +30,15 @@ class Session(Answer):
 class SignIn(Input):
     """The operator's password."""
 
-    password: SecretStr
+    password: Secret
 
 
 class PasswordChange(Input):
     """The first password with the bootstrap token, or another one with the current password."""
 
-    new_password: SecretStr = Field(description="8 to 1,024 characters.")
-    bootstrap_token: SecretStr | None = Field(default=None, description="Sets the first password.")
-    current_password: SecretStr | None = Field(default=None, description="Changes the password; needs a session.")
+    new_password: Secret = Field(description="8 to 1,024 characters.")
+    bootstrap_token: Secret | None = Field(default=None, description="Sets the first password.")
+    current_password: Secret | None = Field(default=None, description="Changes the password; needs a session.")
 
 
 @router.get("/session")

@@ -18,6 +18,7 @@ from proxy.records.request_logs import (
     FacetFilters,
     ListFilters,
     RequestLogPage,
+    RequestLogRow,
     RequestSettlement,
     RequestStatus,
 )
@@ -155,7 +156,7 @@ async def list_request_logs(query: Annotated[ListQuery, Query()], services: Serv
     async with services.database.transaction() as connection:
         page = await read.list_request_logs(connection, query.list_filters(), query.limit, query.offset)
     return RequestLogs(
-        requests=[RequestLog.model_validate(row) for row in page.rows],
+        requests=[request_log_answer(row) for row in page.rows],
         total=page.total,
         total_is_exact=page.total_is_exact,
         has_more=has_more(page, query.limit, query.offset),
@@ -173,6 +174,22 @@ async def get_request_log_options(query: Annotated[FacetQuery, Query()], service
         models=list(found.models),
         statuses=list(found.statuses),
     )
+
+
+def request_log_answer(row: RequestLogRow) -> RequestLog:
+    values = {name: getattr(row, name) for name in RequestLog.model_fields}
+    return RequestLog.model_validate(values | {"denial": in_camel_case(row.denial)})
+
+
+def in_camel_case(value: object) -> object:
+    """A document with its names as this API spells them; what a refusal holds is the proxy's to say."""
+    match value:
+        case dict():
+            return {to_camel(name): in_camel_case(inner) for name, inner in value.items()}
+        case list():
+            return [in_camel_case(inner) for inner in value]
+        case _:
+            return value
 
 
 def has_more(page: RequestLogPage, limit: int, offset: int) -> bool:

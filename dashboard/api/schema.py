@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, SecretStr, StringConstraints
 from pydantic.alias_generators import to_camel
 
 FILTER_CHARACTERS_MAX = 256
@@ -51,6 +51,17 @@ def _without_nul(value: str) -> str:
         raise ValueError("cannot contain NUL")
     return value
 
+
+def _is_unicode(value: SecretStr) -> SecretStr:
+    try:
+        value.get_secret_value().encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError("is not valid Unicode") from exc
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_is_unicode)]
+"""A password or token; JSON can spell half a character, which nothing can hash."""
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A point in time; one without a zone is refused, never guessed."""

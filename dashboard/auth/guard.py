@@ -6,8 +6,11 @@ read of a caller who may not send one.
 
 from __future__ import annotations
 
+import asyncio
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.auth import cookies, csrf
 from dashboard.auth.sessions import Session, find_session
@@ -32,6 +35,7 @@ class Guard:
             except DashboardError as exc:
                 await error_response(exc)(scope, receive, send)
                 return
+            receive = within(services_of(Request(scope)).settings.body_seconds_max, receive)
         await self._app(scope, receive, send)
 
 
@@ -51,6 +55,20 @@ async def _admit(request: Request) -> None:
         raise NotSignedIn
     if not is_safe:
         csrf.require(request, session)
+
+
+def within(seconds: float, receive: Receive) -> Receive:
+    """`receive` for a body that must have arrived `seconds` from now."""
+    deadline = asyncio.get_running_loop().time() + seconds
+
+    async def receive_in_time() -> Message:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await receive()
+        except TimeoutError as exc:
+            raise HTTPException(408) from exc
+
+    return receive_in_time
 
 
 def check_body(request: Request, bytes_max: int) -> None:

@@ -55,8 +55,9 @@ def session_of_secret(secret: str) -> Session:
 async def begin_session(connection: AsyncConnection, address: str, seconds: float) -> NewSession:
     secret = secrets.token_urlsafe(SECRET_BYTES)
     session = session_of_secret(secret)
-    row = {"session_hash": session.session_hash, "address": address}
-    await connection.execute(insert(sessions).values(row, expire_time=func.now() + timedelta(seconds=seconds)))
+    expire_time = func.now() + timedelta(seconds=seconds)
+    row = {"session_hash": session.session_hash, "address": address, "expire_time": expire_time}
+    await connection.execute(insert(sessions).values(row))
     return NewSession(session, secret)
 
 
