@@ -1,7 +1,8 @@
-"""Settings from the environment, an optional `.env` and flags; a wrong one is named, never guessed."""
+"""Settings from flags, the environment, an optional `.env` and secret files; a wrong one is named, never guessed."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -9,14 +10,19 @@ from pydantic_settings import BaseSettings
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
+SECRETS_DIR = Path("/run/secrets")
+"""Where container engines mount secrets: a file `quotad_database_url` there is QUOTAD_DATABASE_URL."""
+
 
 class SettingsInvalid(ValueError):
     """One line per wrong setting, by the name of its environment variable; never its value."""
 
 
 def load_settings(cls: type[Settings], **flags: object) -> Settings:
-    """Read the settings; a flag that is not None wins over the environment."""
+    """Read the settings; a flag that is not None wins over the environment, and that over a secret file."""
     given = {name: value for name, value in flags.items() if value is not None}
+    if SECRETS_DIR.is_dir():
+        given["_secrets_dir"] = SECRETS_DIR
     try:
         return cls(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
