@@ -63,7 +63,10 @@ class Authentication(grpc.aio.ServerInterceptor):
 
 
 class Calls(grpc.aio.ServerInterceptor):
-    """Bounds, counts and renders the unary calls of our own services."""
+    """Bounds, counts and renders the unary calls of our own services.
+
+    A caller that leaves, or whose deadline passes, cancels its call through gRPC: what was not written by then is not.
+    """
 
     def __init__(self, seconds_max: float) -> None:
         self._seconds_max = seconds_max
@@ -88,7 +91,7 @@ class Calls(grpc.aio.ServerInterceptor):
             started = time.monotonic()
             reason = "CANCELLED"
             try:
-                async with asyncio.timeout(self._seconds(context)) as bound:
+                async with asyncio.timeout(self._seconds_max) as bound:
                     response = await behaviour(request, context)
                 reason = metrics.OK
                 return response
@@ -103,11 +106,6 @@ class Calls(grpc.aio.ServerInterceptor):
                 metrics.note_call(rpc, reason, time.monotonic() - started)
 
         return answer
-
-    def _seconds(self, context: Context) -> float:
-        """The caller's deadline, and never more than ours: nothing is begun after it."""
-        remaining = context.time_remaining()
-        return self._seconds_max if remaining is None else min(remaining, self._seconds_max)
 
 
 def _told(raised: QuotaError | Malformed) -> QuotaError:

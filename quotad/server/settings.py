@@ -48,7 +48,7 @@ class DaemonSettings(BaseSettings):
     statement_timeout_seconds: Seconds = 5.0
     lock_timeout_seconds: Seconds = 3.0
     call_seconds_max: Seconds = 15.0
-    """A call that names no deadline, or a later one: longer than any statement and its wait for a connection."""
+    """A call whose caller names no deadline, or a later one: longer than a statement and its wait for a connection."""
     stop_seconds: Seconds = 10.0
     """How long accepted calls may take after the daemon was told to stop."""
 

@@ -68,11 +68,22 @@ class Daemon:
 
     @asynccontextmanager
     async def windows_locked(self) -> AsyncIterator[None]:
-        """While the block runs, whoever needs a window row waits."""
+        """While the block runs, whoever needs any window row waits."""
+        async with self._locking("LOCK TABLE quotad.windows IN ACCESS EXCLUSIVE MODE"):
+            yield
+
+    @asynccontextmanager
+    async def used_windows_locked(self) -> AsyncIterator[None]:
+        """While the block runs, whoever needs one of the window rows that there are waits."""
+        async with self._locking("SELECT FROM quotad.windows FOR UPDATE"):
+            yield
+
+    @asynccontextmanager
+    async def _locking(self, statement: str) -> AsyncIterator[None]:
         connection = await asyncpg.connect(self.database_url)
         try:
             async with connection.transaction():
-                await connection.execute("LOCK TABLE quotad.windows IN ACCESS EXCLUSIVE MODE")
+                await connection.execute(statement)
                 yield
         finally:
             await connection.close()
