@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from proxy.config import ProxySettings
-from proxy.errors import StreamIncomplete, UpstreamError, UpstreamFailed
+from proxy.errors import StreamIncomplete, UpstreamError, UpstreamFailed, UpstreamTimeout
 from proxy.metering.events import Event, EventScanner, EventTooLarge
 from proxy.metering.usage import Terminal, Usage, delta_bytes, read_object, read_terminal, read_usage
 from proxy.requests.handle import RequestHandle
@@ -136,7 +136,8 @@ class _StreamRelay:
         if self._terminal is not None:
             return Done(self._answer.status, self._terminal)
         if self._sink.evidence.has_begun:
-            return Failed(error, self._answer.status)
+            # However it broke, a caller sees the same thing; only silence is told apart.
+            return Failed(error if isinstance(error, UpstreamTimeout) else StreamIncomplete(), self._answer.status)
         return Retry(RetryReason.UNREACHABLE, error, self._answer.status)
 
     async def _read_rest(self) -> None:
