@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ RESTART_SECONDS_MIN = 0.5
 RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 60.0
 """A child that lived this long starts again without a longer pause."""
+
+OWN_WORDS = re.compile(r"^(error|quotad|quota-proxy|quota-dashboard): ")
+"""How the one line begins with which our programs end when they cannot work."""
 
 Say = Callable[[str], None]
 
@@ -137,8 +141,11 @@ class Child:
         return self.log.since(self.log_offset)
 
     def _fail(self, when_running: str) -> NoReturn:
-        tail = "".join(f"\n    {line}" for line in self.output()[-TAIL_LINES:])
-        self._say(f"the end of {self.log.path}:{tail}")
+        """Its own last line where that says it all, else what happened, after the end of its log."""
+        lines = self.output()[-TAIL_LINES:] or [""]
+        if self.returncode is not None and OWN_WORDS.match(lines[-1]):
+            raise StackError(f"{self.name} cannot start: {OWN_WORDS.sub('', lines[-1])}")
+        self._say("\n    ".join((f"the end of {self.log.path}:", *lines)))
         reason = when_running if self.returncode is None else _ending(self.returncode)
         raise StackError(f"{self.name} {reason}: its last lines stand above, its whole log in {self.log.path}")
 

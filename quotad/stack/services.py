@@ -20,7 +20,7 @@ from servicekit.listening import Listen
 from servicekit.stackfile import DATA_DIR_VARIABLE, StackFile
 
 PROGRAMS = ("quotad", "quota-proxy", "quota-dashboard")
-"""Each has `migrate` and `serve`."""
+"""Our console scripts."""
 PROXY_STOP_SECONDS = 45.0
 """Longer than a worker gives to running requests and their settlements (30 s and 10 s)."""
 STOP_ORDER = ("proxy", "dashboard", "demo-upstream", "quotad", "postgres")
@@ -79,13 +79,8 @@ def postgres_service(cluster: Cluster) -> Service:
     )
 
 
-def migrate_commands(site: Site) -> dict[str, Command]:
-    """By name, each with its own environment; they may run at the same time."""
-    environments = (_quotad(site), _proxy(site, 0), _dashboard(site))
-    return {
-        f"migrate-{program}": _command(site, environment, program, "migrate")
-        for program, environment in zip(PROGRAMS, environments, strict=True)
-    }
+def migrate_command(site: Site) -> Command:
+    return _run((sys.executable, "-m", "quotad.stack.migrating"), site, _quotad(site))
 
 
 def ensure_demo_command(site: Site) -> Command:
@@ -120,7 +115,7 @@ def dashboard_service(site: Site) -> Service:
 def demo_service(site: Site) -> Service:
     listen = site.ports.demo_upstream
     command = _command(site, {}, "quota-proxy", "demo-upstream", "--listen", str(listen))
-    return Service("demo-upstream", command, http_probe(listen, "/healthz"))
+    return Service("demo-upstream", command, http_probe(listen, "/demo/book"))
 
 
 def _quotad(site: Site) -> dict[str, str]:
@@ -158,5 +153,9 @@ def _dashboard(site: Site) -> dict[str, str]:
 
 def _command(site: Site, environment: Mapping[str, str], program: str, *arguments: str) -> Command:
     """One of our console scripts, which lie beside the interpreter that runs us."""
+    return _run((str(Path(sys.executable).with_name(program)), *arguments), site, environment)
+
+
+def _run(argv: tuple[str, ...], site: Site, environment: Mapping[str, str]) -> Command:
     env = {**os.environ, **environment, DATA_DIR_VARIABLE: str(site.directory.path), "PYTHONUNBUFFERED": "1"}
-    return Command((str(Path(sys.executable).with_name(program)), *arguments), env, cwd=Path.cwd())
+    return Command(argv, env, cwd=Path.cwd())

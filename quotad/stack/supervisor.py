@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from quotad.stack.commands import Command
@@ -44,20 +44,19 @@ class Supervisor:
                 await child.start()
                 tasks.create_task(child.wait_ready(READY_SECONDS_MAX))
 
-    async def run(self, commands: Mapping[str, Command]) -> dict[str, list[str]]:
-        """Run commands side by side to their good end; returns the lines that each has printed."""
-        children = [self._add(Service(name, command, _never)) for name, command in commands.items()]
-        async with first_failure() as tasks:
-            for child in children:
-                await child.start()
-                tasks.create_task(child.wait_done(COMMAND_SECONDS_MAX))
-        return {child.name: self._children.pop(child.name).output() for child in children}
+    async def run(self, name: str, command: Command) -> list[str]:
+        """Run a command to its good end; returns the lines that it has printed. Raises `StackError`."""
+        child = self._add(Service(name, command, _never))
+        await child.start()
+        await child.wait_done(COMMAND_SECONDS_MAX)
+        return child.output()
 
     async def keep(self) -> None:
         """Start again what ends, and keep the logs bounded, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for child in self._children.values():
-                tasks.create_task(child.keep_running())
+                if not child.name.startswith(COMMANDS):
+                    tasks.create_task(child.keep_running())
             tasks.create_task(self._rotate_logs())
 
     async def stop(self) -> None:

@@ -69,7 +69,7 @@ class _Run:
     async def _start(self) -> None:
         site = await self._open_site()
         self._say("bringing the database schemas up to date")
-        await self._supervisor.run(services.migrate_commands(site))
+        await self._supervisor.run("migrate", services.migrate_command(site))
         self._say(f"starting quotad, {len(self._ports.proxies)} proxies and the dashboard")
         async with first_failure() as tasks:
             parts = [services.quotad_service(site), *services.proxy_services(site), services.dashboard_service(site)]
@@ -103,8 +103,7 @@ class _Run:
         return cluster
 
     async def _start_demo(self, site: Site) -> None:
-        said = await self._supervisor.run({"ensure-demo": services.ensure_demo_command(site)})
-        if DEMO_SERVES in said["ensure-demo"]:
+        if DEMO_SERVES in await self._supervisor.run("ensure-demo", services.ensure_demo_command(site)):
             self._say("no account is configured: a built-in demo upstream answers")
             await self._supervisor.start([services.demo_service(site)])
 
