@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from proxy.records.secrets import SecretKeyUnusable
-from servicekit.database import DatabaseUrlInvalid
+from servicekit.database import DatabaseUnusable, DatabaseUrlInvalid
 from servicekit.listening import ListenRefused
 from servicekit.migrations import SchemaUnknown
 from servicekit.settings import SettingsInvalid
@@ -23,12 +23,12 @@ def one_line_failures() -> Iterator[None]:
     """Turn what a start-up can meet into its one line; defects keep their traceback."""
     try:
         yield
-    except (SettingsInvalid, ListenRefused, SchemaUnknown, SecretKeyUnusable) as exc:
-        _stop(str(exc))
-    except DatabaseUrlInvalid as exc:
-        _stop(f"PROXY_DATABASE_URL: {exc}")
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
-        _stop(f"the database cannot be used (PROXY_DATABASE_URL): {_first_line(exc)}")
+    except (DatabaseUrlInvalid, DatabaseUnusable) as exc:
+        _stop(f"PROXY_DATABASE_URL: {_first_line(exc)}")
+    except (SettingsInvalid, ListenRefused, SchemaUnknown, SecretKeyUnusable, OSError) as exc:
+        _stop(_first_line(exc))
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as exc:
+        _stop(f"the database refuses (PROXY_DATABASE_URL): {_first_line(exc)}")
 
 
 def _stop(line: str) -> None:

@@ -55,6 +55,7 @@ async def _serve(settings: ProxySettings) -> None:
         )
         server = _server(settings, worker)
         stopped = _stop_event()
+        listener.listen()  # from here on callers wait instead of being refused
         async with asyncio.TaskGroup() as servers:
             serving = servers.create_task(server.serve(sockets=[listener]))
             servers.create_task(metrics.serve(sockets=[metrics_listener]))

@@ -38,7 +38,7 @@ from quotad.client.channel import Connection
 from quotad.client.data import DataClient
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import ApiKeyUnknown, QuotaError
-from servicekit.database import create_engine
+from servicekit.database import DatabaseUnusable, connect, create_engine
 from servicekit.migrations import Migrations, require_current
 
 MIGRATIONS = Migrations("proxy")
@@ -84,9 +84,9 @@ class Worker:
 
     async def _database_answers(self) -> bool:
         try:
-            async with self.engine.connect() as connection:
+            async with connect(self.engine) as connection:
                 await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError) as exc:
+        except (DatabaseUnusable, SQLAlchemyError, OSError) as exc:
             log.warning("database not ready", error=str(exc))
             return False
         return True
@@ -107,7 +107,7 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
     """Open a worker's parts, and close them so that requests end, settlements arrive and rows are written.
 
     quotad may be away: the worker then answers 503. The database must be there, with the schema that this program
-    knows. Raises `SchemaUnknown`, `SecretKeyUnusable`, `DatabaseUrlInvalid`, `SQLAlchemyError` or `OSError`.
+    knows. Raises `SchemaUnknown`, `SecretKeyUnusable`, `DatabaseUrlInvalid` or `DatabaseUnusable`.
     """
     async with AsyncExitStack() as stack:
         engine = create_engine(

@@ -7,7 +7,6 @@ to leave. Once `http.response.start` was sent an error can only be a terminal ev
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
@@ -31,7 +30,7 @@ from proxy.http.headers import (
     returned_headers,
 )
 from proxy.http.services import Services
-from proxy.requests.task import RequestHandle
+from proxy.requests.handle import RequestHandle
 from proxy.requests.types import Endpoint, ProxyRequest, ResponseHead
 
 EVENT_STREAM = "text/event-stream"
@@ -150,16 +149,14 @@ class Exchange:
 
     async def _whole(self, head: ResponseHead) -> None:
         """An answer that is not a stream is sent when it is complete, so that a failure still has a status."""
-        async with aclosing(self._handle.body()) as chunks:
-            body = b"".join([chunk async for chunk in chunks])
+        body = b"".join([chunk async for chunk in self._handle.body()])
         await self._start(head, (("content-length", str(len(body))),))
         await self._end(body)
 
     async def _stream(self) -> None:
         try:
-            async with aclosing(self._handle.body()) as chunks:
-                async for chunk in chunks:
-                    await self._pass_on(chunk)
+            async for chunk in self._handle.body():
+                await self._pass_on(chunk)
         except ProxyError as error:
             await self._pass_on(failed_event(error, self._handle.response_id, self._handle.sequence_number))
 

@@ -46,8 +46,8 @@ def taken_port() -> Iterator[int]:
         (["serve", "--listen", "nowhere"], {}, "PROXY_LISTEN: "),
         (["serve"], {"PROXY_DATABASE_URL": "mysql://x/y"}, "PROXY_DATABASE_URL: "),
         (["serve", "--listen", "0.0.0.0:0"], {"PROXY_DATABASE_URL": NO_DATABASE}, "not a loopback address"),
-        (["serve", "--listen", "127.0.0.1:0"], {"PROXY_DATABASE_URL": NO_DATABASE}, "the database cannot be used"),
-        (["migrate"], {"PROXY_DATABASE_URL": NO_DATABASE}, "the database cannot be used"),
+        (["serve", "--listen", "127.0.0.1:0"], {"PROXY_DATABASE_URL": NO_DATABASE}, "none cannot be used: "),
+        (["migrate"], {"PROXY_DATABASE_URL": NO_DATABASE}, "none cannot be used: "),
     ],
 )
 def test_a_start_that_cannot_work_ends_in_one_clear_line(

@@ -20,10 +20,7 @@ async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
             opened.set_result(world)
             await done.wait()
 
-    holding = asyncio.create_task(hold())
-    await asyncio.wait({holding, opened}, return_when=asyncio.FIRST_COMPLETED)
-    if not opened.done():
-        await holding
-    yield opened.result()
-    done.set()
-    await holding
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(hold())
+        yield await opened
+        done.set()

@@ -184,14 +184,17 @@ async def test_an_upstream_that_answers_nothing_usable_is_a_bad_gateway(
     assert len(await world.rows(1)) == 1
 
 
-@pytest.mark.parametrize("behaviour", ["half_event", "cut;after=3", "reset;after=3"])
-async def test_a_stream_that_breaks_ends_with_a_terminal_event(world: World, behaviour: str) -> None:
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [("half_event", "stream_incomplete"), ("cut;after=3", "upstream_error"), ("reset;after=3", "upstream_error")],
+)
+async def test_a_stream_that_breaks_ends_with_a_terminal_event(world: World, behaviour: str, code: str) -> None:
     key = await world.create_key(GENEROUS)
     response = await post(world, key, json=BODY | {"stream": True}, headers={"x-demo-behaviour": behaviour})
     assert response.status_code == 200
     events = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
     assert events[-1]["type"] == "response.failed"
-    assert events[-1]["response"]["error"]["code"] == "upstream_error"
+    assert events[-1]["response"]["error"]["code"] == code
     assert events[-1]["response"]["id"] == events[0]["response"]["id"]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     await world.nothing_held(key)

@@ -103,7 +103,7 @@ async def test_a_caller_that_leaves_in_a_stream_is_charged_what_the_upstream_rep
     assert entry.usage is not None
     assert row["status"] == "cancelled"
     assert row["settlement"] == "finalized"
-    assert [status.used for status in await world.limits(key)] == [entry.usage.total_tokens]
+    assert [status.used for status in await world.limits(key)] == [entry.usage.input_tokens + entry.usage.output_tokens]
 
 
 async def test_a_caller_that_leaves_before_the_answer_is_noticed(world: World) -> None:

@@ -94,9 +94,7 @@ class World:
             rows = await _rows(self.database_url)
             return rows if len(rows) >= count else None
 
-        rows = await eventually(written)
-        assert rows is not None
-        return rows
+        return await eventually(written) or []
 
 
 @asynccontextmanager
@@ -129,6 +127,7 @@ async def serving_proxy(settings: ProxySettings) -> AsyncIterator[tuple[str, Wor
     """One worker behind a real listener."""
     async with open_worker(settings) as worker:
         listener = bind(Listen.parse(LOOPBACK), setting="test")
+        listener.listen()
         server = http_server(create_app(worker.services), stop_seconds=2)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
