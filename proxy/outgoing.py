@@ -15,6 +15,8 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Largest answer that is read; a list of a thousand models has 200 kB."""
 CONNECTIONS_MAX = 20
 """At a time: one refresh per account, and the lists of models that callers ask for."""
+CODE_CHARACTERS_MAX = 64
+"""Most that is kept of an error's code, which the token endpoint chooses."""
 
 TRANSIENT_CODES = frozenset(("temporarily_unavailable", "server_error", "slow_down", "rate_limit_exceeded"))
 """OAuth errors that say nothing about the refresh token."""
@@ -135,4 +137,4 @@ def _refusal_code(status: int, content: object) -> str | None:
     code = error.get("code") or error.get("type") if isinstance(error, dict) else error
     if not isinstance(code, str) or code in TRANSIENT_CODES:
         return None
-    return code[:64]
+    return "".join(character for character in code if character.isprintable())[:CODE_CHARACTERS_MAX]

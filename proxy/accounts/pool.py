@@ -8,12 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proxy.accounts.refresh import Refreshed, Refresher, TokenOwner
+from proxy.accounts.refresh import DATABASE_ERRORS, Refreshed, Refresher, TokenOwner
 from proxy.accounts.selection import Candidate, NoneUsable, choose
 from proxy.accounts.standing import Standing, failed, succeeded, took_turn
 from proxy.errors import NoAccounts
@@ -40,8 +38,8 @@ MARK_SECONDS_MAX = 2.0
 """Longest that a failing-over request waits for the table to learn of a limited account."""
 LIMIT_DAYS_MAX = 8
 """Longest that an upstream can have an account left alone; its longest window is a week."""
-
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+MODEL_CHARACTERS_MAX = 100
+"""Most that a message repeats of a model's name."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +74,7 @@ class AccountPool:
         self._standings: dict[str, Standing] = {}
         self._turn = 0
         self._reading = asyncio.Lock()
+        self._is_deaf = False
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -99,8 +98,9 @@ class AccountPool:
         now = _now()
         chosen = choose(self._candidates(), tried, now)
         if isinstance(chosen, NoneUsable):
+            wanted = f" for {model[:MODEL_CHARACTERS_MAX]}" if model else ""
             wait = None if chosen.frees_at is None else (chosen.frees_at - now).total_seconds()
-            raise NoAccounts(f"No upstream account is available for {model[:100]}: {chosen}.", wait)
+            raise NoAccounts(f"No upstream account is available{wanted}: {chosen}.", wait)
         self._turn += 1
         self._standings[chosen.account_id] = took_turn(self._standing(chosen), self._turn)
         return chosen
@@ -170,18 +170,27 @@ class AccountPool:
         return True
 
     async def _follow(self) -> None:
-        """Read the table at every change. A database that is away leaves the accounts as they were last seen."""
+        """Read the table at every change, for ever: the accounts as last seen serve while it cannot be read."""
         while True:
             try:
                 async with listening(self._engine) as changes:
                     await self._follow_changes(changes)
             except DATABASE_ERRORS as exc:
-                log.warning("account changes not heard, trying again", error=type(exc).__name__)
+                self._note_deaf(exc)
+            except Exception:
+                log.exception("accounts cannot be followed, trying again")
             await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _note_deaf(self, exc: BaseException) -> None:
+        """Say once per outage that changes are not heard."""
+        if not self._is_deaf:
+            log.warning("account changes are not heard, trying again", error=type(exc).__name__)
+        self._is_deaf = True
 
     async def _follow_changes(self, changes: Changes) -> None:
         while True:
             await self._read()
+            self._is_deaf = False
             await self._refresher.store_kept()
             await changes.wait(POLL_SECONDS)
 

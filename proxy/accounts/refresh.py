@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import asyncpg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -22,6 +23,8 @@ from proxy.records.secrets import SecretBox
 
 STORE_SECONDS_MAX = 5.0
 """One try to write to the accounts table."""
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+"""How a database that is away or refuses shows itself; a failed connect comes from the driver as it is."""
 
 log = structlog.get_logger(__name__)
 
@@ -142,7 +145,7 @@ class Refresher:
         try:
             async with asyncio.timeout(STORE_SECONDS_MAX), self._engine.begin() as connection:
                 return await change(connection)
-        except (SQLAlchemyError, OSError, TimeoutError) as exc:
+        except DATABASE_ERRORS as exc:
             log.warning("account not written", account=account.name, error=type(exc).__name__)
             return None
 

@@ -158,6 +158,37 @@ async def test_changes_are_heard_again_after_the_connection_was_lost(
     assert time.monotonic() - started < CHANGE_SECONDS_MAX
 
 
+async def test_accounts_serve_and_are_marked_while_their_table_is_away(
+    pool: AccountPool, world: World, engine: AsyncEngine
+) -> None:
+    one, two = await world.add_static("one"), await world.add_static("two")
+    await eventually(lambda: is_usable(pool, two))
+    marked = await world.account(one)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE proxy.accounts RENAME TO away"))
+    await pool.mark_limited(marked, AccountState.RATE_LIMITED, soon(600))
+    assert [pool.select("m", NONE).account_id for _ in range(2)] == [two, two]
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE proxy.away RENAME TO accounts"))
+    three = await world.add_static("three")
+    await eventually(lambda: is_usable(pool, three))
+
+
+async def test_a_state_of_a_later_version_does_not_stop_the_following(
+    pool: AccountPool, world: World, engine: AsyncEngine
+) -> None:
+    one = await world.add_static("one")
+    await eventually(lambda: is_usable(pool, one))
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE proxy.accounts DROP CONSTRAINT accounts_state_check"))
+        await connection.execute(text("UPDATE proxy.accounts SET state = 'resting'"))
+    two = await world.add_static("two")
+    assert is_usable(pool, one)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE proxy.accounts SET state = 'active'"))
+    await eventually(lambda: is_usable(pool, two))
+
+
 async def test_a_wrong_key_stops_the_start_with_one_line(world: World, engine: AsyncEngine, outgoing: Outgoing) -> None:
     await world.add_static("one")
     other = AccountPool(engine, SecretBox(Fernet.generate_key(), "the key file /x/proxy.key"), outgoing)
