@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 from sqlalchemy import make_url
@@ -128,12 +129,12 @@ async def quotad(database_url: str, **settings: object) -> AsyncIterator[Daemon]
     started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     stopping = asyncio.Event()
     task = asyncio.create_task(_run(database_url, settings, started, stopping))
-    async with asyncio.timeout(START_SECONDS):
-        await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {started, task}
+    await asyncio.wait(either, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     if task.done():
-        await task
+        await task  # says why it did not start
     try:
-        yield Daemon(await started, database_url, stopping, task)
+        yield Daemon(started.result(), database_url, stopping, task)
     finally:
         stopping.set()
         await task

@@ -91,7 +91,7 @@ async def test_reflection_needs_a_token(channel: grpc.aio.Channel) -> None:
 
 
 async def test_an_unknown_method_is_unimplemented(channel: grpc.aio.Channel) -> None:
-    unknown = channel.unary_unary("/quota.v1.QuotaService/Nothing")
+    unknown: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/quota.v1.QuotaService/Nothing")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await unknown(b"", metadata=bearer(DATA_TOKEN))
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

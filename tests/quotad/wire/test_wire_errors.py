@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from quotad import errors as e
 from quotad.values import Denial, Reservation
-from quotad.wire.errors import error_message, read_error, read_status_bytes, status_bytes
+from quotad.wire.errors import _CLASSES, error_message, read_error, read_status_bytes, status_bytes
 from quotad.wire.scalars import Malformed
 from tests.quotad.wire import strategies
 
-PLAIN = [
+PLAIN: list[type[e.QuotaError]] = [
     e.ReservationIdReused,
     e.ReservationNotFound,
     e.TooOld,
@@ -28,7 +28,7 @@ PLAIN = [
     e.EtagMismatch,
     e.ResourceNotFound,
 ]
-CONFLICTS = [e.FinalizeMismatch, e.ReservationFenced, e.ReservationNotOpen]
+CONFLICTS: list[type[e.ReservationConflict]] = [e.FinalizeMismatch, e.ReservationFenced, e.ReservationNotOpen]
 
 
 def details(error: e.QuotaError, kind: type) -> list:  # type: ignore[type-arg]
@@ -92,15 +92,18 @@ def test_a_bad_field_is_named() -> None:
 
 
 def test_every_reason_is_read_back() -> None:
-    known = {cls.reason for cls in [*PLAIN, *CONFLICTS]} | {
-        "INVALID_REQUEST",
-        "QUOTA_EXCEEDED",
-        "REQUEST_EXCEEDS_LIMIT",
-        "STORE_UNAVAILABLE",
-        "OVERLOADED",
-    }
-    from quotad.wire.errors import _CLASSES
-
+    plain, conflicts = {cls.reason for cls in PLAIN}, {cls.reason for cls in CONFLICTS}
+    known = (
+        plain
+        | conflicts
+        | {
+            "INVALID_REQUEST",
+            "QUOTA_EXCEEDED",
+            "REQUEST_EXCEEDS_LIMIT",
+            "STORE_UNAVAILABLE",
+            "OVERLOADED",
+        }
+    )
     assert set(_CLASSES) == known
 
 
