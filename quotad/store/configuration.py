@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from quotad.core.state import KeyConfig, WindowKey, WindowState, limit_status
-from quotad.errors import ApiKeyUnknown
+from quotad.errors import ApiKeyUnknown, InvalidRequest
 from quotad.store import statements
 from quotad.store.connections import Connection
 from quotad.store.rows import key_config_from, window_arrays, windows_from
@@ -30,11 +30,19 @@ async def resolve_subject(connection: Connection, subject: Subject) -> tuple[str
     return row["tenant_id"], row["api_key_id"]
 
 
-async def resolve_scope(connection: Connection, scope: Scope) -> tuple[str, str]:
-    """Tenant of the scope, and the key's id where it names one."""
-    if scope.api_key is None and scope.api_key_id is None:
-        return scope.tenant_id or DEFAULT_TENANT, ""
-    return await resolve_subject(connection, Subject(scope.api_key, scope.api_key_id))
+async def resolve_scope(connection: Connection, scope: Scope, reservation_id: str | None = None) -> tuple[str, str]:
+    """Tenant of the scope, and the key's id where it names one.
+
+    An unset scope means the default tenant. While there are others, an id that is unknown there is more likely one of
+    theirs: raises `InvalidRequest` rather than answer for the wrong tenant.
+    """
+    if scope.api_key is not None or scope.api_key_id is not None:
+        return await resolve_subject(connection, Subject(scope.api_key, scope.api_key_id))
+    if scope.tenant_id is None and reservation_id is not None:
+        ambiguous = await connection.fetchval(statements.IS_AMBIGUOUS, DEFAULT_TENANT, reservation_id)
+        if ambiguous:
+            raise InvalidRequest("scope", "there are several tenants: the scope must name the reservation's")
+    return scope.tenant_id or DEFAULT_TENANT, ""
 
 
 async def load_keys(connection: Connection, tenant_id: str, api_key_ids: Collection[str]) -> dict[str, KeyConfig]:

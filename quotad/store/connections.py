@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +22,13 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 QT_CODES = frozenset({"QT001", "QT002", "QT003"})
 """What `apply_v1` raises when an assumption of the plan no longer holds."""
+CONNECTION_LOST = (
+    asyncpg.ConnectionDoesNotExistError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # A server that ends a session between two statements leaves the driver in a state of its own.
+    asyncpg.InternalClientError,
+)
 JSONB_VERSION = b"\x01"
 """First byte of jsonb's binary form."""
 CONNECT_SECONDS_MAX = 5.0
@@ -54,6 +61,10 @@ class StoreSettings:
 
 class PlanAgain(Exception):
     """The rows moved under the plan; nothing was written. Plan again on fresh rows."""
+
+
+class ConnectionLost(StoreUnavailable):
+    """The connection broke under an operation, which may have been committed: repeat it with the same ids."""
 
 
 class Connections:
@@ -101,8 +112,18 @@ class Connections:
         try:
             with translated():
                 yield connection
+        except ConnectionLost:
+            # The pool cannot always tell, and would hand it out again; where it can, it has taken it back already.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
+            raise
         finally:
-            await asyncio.shield(self._pool.release(connection))
+            await asyncio.shield(self._give_back(connection))
+
+    async def _give_back(self, connection: Connection) -> None:
+        # A connection that broke is taken back by the pool itself, which then complains about the second time.
+        with suppress(asyncpg.InterfaceError, asyncpg.InternalClientError):
+            await self._pool.release(connection)
 
     async def close(self) -> None:
         """Close all connections, waiting for running operations for a bounded time."""
@@ -122,6 +143,8 @@ def translated() -> Iterator[None]:
         raise PlanAgain from exc
     except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as exc:
         raise Overloaded("the database did not answer in time") from exc
+    except CONNECTION_LOST as exc:
+        raise ConnectionLost("the connection to the database was lost") from exc
     except asyncpg.PostgresError as exc:
         if exc.sqlstate in QT_CODES:
             raise PlanAgain from exc
@@ -130,14 +153,17 @@ def translated() -> Iterator[None]:
         raise
     except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError):
         raise
-    except (OSError, asyncpg.InterfaceError) as exc:
+    except asyncpg.InterfaceError as exc:
+        raise ConnectionLost("the connection to the database was lost") from exc
+    except OSError as exc:
         raise StoreUnavailable("the database is not available") from exc
 
 
 def _is_away(error: asyncpg.PostgresError) -> bool:
     connection_trouble = asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError
     unusable = asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError
-    return isinstance(error, (*connection_trouble, *unusable, asyncpg.ReadOnlySQLTransactionError))
+    closed = asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.ReadOnlySQLTransactionError
+    return isinstance(error, (*connection_trouble, *unusable, *closed))
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -28,7 +28,7 @@ from quotad.core.validation import check_finalize, check_id, check_release, chec
 from quotad.errors import Overloaded, QuotaError, QuotaExceeded, ReservationNotFound
 from quotad.store import statements
 from quotad.store.configuration import describe, resolve_scope, resolve_subject
-from quotad.store.connections import Connections, PlanAgain, StoreSettings
+from quotad.store.connections import ConnectionLost, Connections, PlanAgain, StoreSettings
 from quotad.store.locked import OUTAGE_AFTER, run_locked
 from quotad.store.rows import reservation_from
 from quotad.values import KeyDescription, Reservation, Scope, Subject
@@ -83,7 +83,7 @@ class Ledger:
         """Read one reservation; one whose lease has lapsed is EXPIRED, whether or not it was swept."""
         check_id("reservation_id", reservation_id)
         async with self._connections.acquire() as connection:
-            tenant_id, _ = await resolve_scope(connection, scope)
+            tenant_id, _ = await resolve_scope(connection, scope, reservation_id)
         await self._run(tenant_id, [Bound(Expire(reservation_id))])
         async with self._connections.acquire() as connection:
             row = await connection.fetchrow(statements.RESERVATION, tenant_id, reservation_id)
@@ -121,7 +121,7 @@ class Ledger:
 
     async def _settle(self, operation: Finalize | Release) -> SettleAnswer:
         async with self._connections.acquire() as connection:
-            tenant_id, api_key_id = await resolve_scope(connection, operation.scope)
+            tenant_id, api_key_id = await resolve_scope(connection, operation.scope, operation.reservation_id)
         return _returned(await self._answer(tenant_id, [Bound(operation, api_key_id)]), SettleAnswer)
 
     async def _answer(self, tenant_id: str, operations: Sequence[Bound]) -> Answer:
@@ -133,7 +133,7 @@ class Ledger:
             try:
                 async with self._connections.acquire() as connection:
                     return await run_locked(connection, self._settings, tenant_id, operations)
-            except PlanAgain:
+            except (PlanAgain, ConnectionLost):
                 continue
         raise Overloaded("the rows of this operation are too busy")
 

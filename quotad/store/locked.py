@@ -9,8 +9,11 @@ it waited, is made again in a new transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+
+import asyncpg
 
 from quotad.core.operations import Answer, Bound, Finalize, Release, Reserve
 from quotad.core.plan import plan, windows_needed
@@ -36,7 +39,8 @@ async def run_locked(
         if decided.writes:
             await _apply(connection, state, operations, decided.writes)
     except BaseException:
-        await transaction.rollback()
+        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+            await transaction.rollback()
         raise
     # Where nothing is written, the rows made on the way (a pending reservation, empty windows) go too.
     await (transaction.commit() if decided.writes else transaction.rollback())

@@ -19,6 +19,11 @@ ORDER BY r.expire_time LIMIT $2
 
 RESERVATION = "SELECT * FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = $2"
 
+IS_AMBIGUOUS = """
+SELECT EXISTS (SELECT FROM quotad.tenants WHERE tenant_id <> $1)
+    AND NOT EXISTS (SELECT FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = $2)
+"""
+
 KEY_BY_SECRET = "SELECT tenant_id, api_key_id FROM quotad.api_key_secrets WHERE secret_hash = $1"
 KEY_BY_ID = "SELECT tenant_id, api_key_id FROM quotad.api_key_tenants WHERE api_key_id = $1"
 

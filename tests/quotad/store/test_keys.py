@@ -94,3 +94,11 @@ async def test_other_tenants_keys_are_out_of_reach(bench: Bench) -> None:
     assert (await bench.store.ledger.reserve(operation)).reservation.tenant_id == "another"
     assert await bench.counters() == (0, 0)
     assert other.tenant_id == "another"
+
+
+async def test_an_unset_scope_is_not_guessed_where_tenants_are_several(bench: Bench) -> None:
+    await bench.reserve("known", 5)
+    await bench.store.keys.create("first", "another", KeyDraft("demo"))
+    await bench.release("known")
+    with pytest.raises(InvalidRequest, match="tenants"):
+        await bench.release("unknown")
