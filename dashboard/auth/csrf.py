@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -31,5 +30,5 @@ def require_same_origin(request: Request) -> None:
     if site is not None and site not in OWN_SITES:
         raise CrossOrigin
     origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    if origin is not None and origin.partition("://")[2].lower() != request.headers.get("host", "").lower():
         raise CrossOrigin

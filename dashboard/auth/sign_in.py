@@ -51,7 +51,7 @@ async def set_first_password(services: Services, token: str, password: str, addr
         if await get_password_hash(connection) is not None:
             raise PasswordAlreadySet
     if not services.bootstrap.is_right(token):
-        log.warning("wrong bootstrap token", address=address)
+        log.warning("wrong token for the first password", address=address)
         raise WrongToken
     password_hash = await services.passwords.hash(password)
     async with services.database.transaction() as connection:

@@ -11,12 +11,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.database import first_line
 from dashboard.errors import DatabaseUnavailable, PasswordTooLong, PasswordTooShort
-from servicekit.database import DatabaseUrlInvalid
+from servicekit.database import DatabaseUnusable, DatabaseUrlInvalid
 from servicekit.listening import ListenRefused
 from servicekit.migrations import SchemaUnknown
 from servicekit.settings import SettingsInvalid
 
 CANNOT_WORK = 2
+
+REFUSALS = (SettingsInvalid, ListenRefused, SchemaUnknown, DatabaseUnusable, PasswordTooShort, PasswordTooLong)
+"""Their messages say it all."""
 
 
 @contextmanager
@@ -24,8 +27,8 @@ def one_line_failures() -> Iterator[None]:
     """Turn what a start-up can meet into its one line; defects keep their traceback."""
     try:
         yield
-    except (SettingsInvalid, ListenRefused, SchemaUnknown, PasswordTooShort, PasswordTooLong) as exc:
-        _stop(str(exc))
+    except REFUSALS as exc:
+        _stop(" ".join(str(exc).split()))
     except DatabaseUrlInvalid as exc:
         _stop(f"DASHBOARD_DATABASE_URL: {exc}")
     except DatabaseUnavailable as exc:

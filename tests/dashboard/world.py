@@ -1,0 +1,102 @@
+"""A dashboard inside the test's event loop, on a real socket, over the test's database."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from sqlalchemy import text
+
+from dashboard.app import create_app, open_services
+from dashboard.config import load_dashboard_settings
+from dashboard.page import BUILT_PAGE
+from dashboard.services import Services
+from servicekit.listening import Listen, bind
+from servicekit.web import Tls, http_server
+from tests.support.waiting import eventually
+
+BOOTSTRAP_TOKEN = "bootstrap-token-of-the-tests"
+PASSWORD = "correct horse battery"
+NOWHERE = "127.0.0.1:1"
+"""An address where no quotad is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A running dashboard."""
+
+    url: str
+    services: Services
+    verify: ssl.SSLContext | bool = True
+
+    def client(self, **headers: str) -> httpx2.AsyncClient:
+        """Someone with a cookie jar of their own."""
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, verify=self.verify, timeout=20)
+
+    @asynccontextmanager
+    async def signed_in(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """The operator, who sets the first password if need be."""
+        async with self.client() as client:
+            session = (await client.get("/api/auth/session")).json()
+            if session["passwordSet"]:
+                answer = await sign_in(client)
+            else:
+                answer = await set_first_password(client)
+            assert answer.status_code == 200, answer.text
+            client.headers["X-CSRF-Token"] = answer.json()["csrfToken"]
+            yield client
+
+    async def execute(self, statement: str) -> None:
+        async with self.services.database.transaction() as connection:
+            await connection.execute(text(statement))
+
+
+async def set_first_password(
+    client: httpx2.AsyncClient, token: str = BOOTSTRAP_TOKEN, password: str = PASSWORD
+) -> httpx2.Response:
+    return await client.post("/api/auth/password", json={"bootstrapToken": token, "newPassword": password})
+
+
+async def sign_in(client: httpx2.AsyncClient, password: str = PASSWORD) -> httpx2.Response:
+    return await client.post("/api/auth/login", json={"password": password})
+
+
+def code_of(answer: httpx2.Response) -> tuple[int, str]:
+    """Status and error code of an answer in the shape that every error has."""
+    error = answer.json()["error"]
+    assert set(error) == {"code", "message", "field"}
+    assert error["message"]
+    return answer.status_code, error["code"]
+
+
+@asynccontextmanager
+async def running(
+    database_url: str,
+    *,
+    page: Path = BUILT_PAGE,
+    tls: Tls | None = None,
+    trusted_proxies: str = "",
+    **settings: Any,
+) -> AsyncIterator[Dashboard]:
+    """A dashboard for the length of the block; without a quotad unless `quotad_address` names one."""
+    defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE, "quotad_retry_seconds": 0.3}
+    loaded = load_dashboard_settings(database_url=database_url, **{**defaults, **settings})
+    async with open_services(loaded) as services:
+        app = create_app(services, page)
+        server = http_server(app, stop_seconds=1, tls=tls, trusted_proxies=trusted_proxies)
+        listener = bind(Listen("127.0.0.1", 0), setting="test")
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await eventually(lambda: server.started)
+        try:
+            host, port = listener.getsockname()
+            verify = ssl.create_default_context(cafile=tls.cert) if tls else True
+            yield Dashboard(f"{'https' if tls else 'http'}://{host}:{port}", services, verify)
+        finally:
+            server.should_exit = True
+            await serving
