@@ -7,6 +7,7 @@ import re
 import sys
 
 import structlog
+from stamina.instrumentation import PrometheusOnRetryHook, set_on_retry_hooks
 from structlog.typing import EventDict, WrappedLogger
 
 SECRET_NAME = re.compile(r"secret|token|password|authorization|api_key$|cookie", re.IGNORECASE)
@@ -32,6 +33,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_rendering()))
     logging.getLogger("alembic").setLevel(logging.WARNING)  # each check of a schema version tells its context
+    set_on_retry_hooks([PrometheusOnRetryHook])  # retries are counted; in an outage their lines would drown the rest
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

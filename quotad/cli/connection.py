@@ -32,7 +32,7 @@ class CommandSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QUOTAD_", env_file=".env", extra="ignore", frozen=True)
 
     address: str = ""
-    """`host:port`; a running stack's when empty."""
+    """`host:port`, several separated by commas; a running stack's when empty."""
     token: SecretStr = SecretStr("")
     """Of role `admin`; a running stack's when empty."""
     tls_ca: Path | None = None
@@ -50,7 +50,7 @@ async def _with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Resul
     address, token = _address_and_token(settings)
     if settings.tls_ca is not None and not settings.tls_ca.is_file():
         raise CommandFailed(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
-    async with Connection(address, token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
+    async with Connection(address.split(","), token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
         try:
             return await work(AdminClient(connection, f"os:{getpass.getuser()}"))
         except OutcomeUnknown as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -36,6 +36,8 @@ METADATA_BYTES_MAX = 256 * 1024
 """A refusal names every limit of a key, of which there are up to 64."""
 PING_MILLISECONDS_MIN = 10_000
 """Clients that look after their connection more often than that are cut off."""
+STREAMS_STOP_SECONDS = 0.25
+"""What streams get once all calls are answered; a call accepted at the very last moment is answered in it, too."""
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
@@ -90,8 +92,8 @@ async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Running]:
-    tokens, health = await _tokens(settings, store), Health(store)
-    server = _server(settings, store, tokens, health)
+    tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
+    server = _server(store, health, [calls, Authentication(tokens)])
     port = _listen(server, settings)
     metrics_listen = Listen.parse(settings.metrics_listen)
     metrics_http, metrics_socket = metrics_server(
@@ -117,18 +119,25 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
                 )
             finally:
                 await health.stop()
-                await server.stop(settings.stop_seconds)
+                await _stop(server, calls, settings.stop_seconds)
                 stopping.set()
                 metrics_http.should_exit = True
     finally:
         await server.stop(None)
 
 
-def _server(settings: DaemonSettings, store: Store, tokens: TokenBook, health: Health) -> grpc.aio.Server:
-    server = grpc.aio.server(
-        interceptors=[Calls(settings.call_seconds_max), Authentication(tokens)],
-        options=OPTIONS,
-    )
+async def _stop(server: grpc.aio.Server, calls: Calls, seconds_max: float) -> None:
+    """Refuse new calls and answer the accepted ones; a stream that only watches does not hold the stop up."""
+    stopping = asyncio.create_task(server.stop(seconds_max))
+    answered = asyncio.create_task(calls.all_answered())
+    await asyncio.wait([answered, stopping], return_when=asyncio.FIRST_COMPLETED)
+    answered.cancel()
+    await server.stop(STREAMS_STOP_SECONDS)
+    await stopping
+
+
+def _server(store: Store, health: Health, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
     rpc.add_QuotaServiceServicer_to_server(QuotaServicer(store.ledger), server)
     rpc.add_AdminServiceServicer_to_server(AdminServicer(store.keys), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)

@@ -70,6 +70,13 @@ class Calls(grpc.aio.ServerInterceptor):
 
     def __init__(self, seconds_max: float) -> None:
         self._seconds_max = seconds_max
+        self._open = 0
+        self._all_answered = asyncio.Event()
+        self._all_answered.set()
+
+    async def all_answered(self) -> None:
+        """Until no call is under way."""
+        await self._all_answered.wait()
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -90,6 +97,8 @@ class Calls(grpc.aio.ServerInterceptor):
         async def answer(request: Any, context: Context) -> Any:
             started = time.monotonic()
             reason = "CANCELLED"
+            self._open += 1
+            self._all_answered.clear()
             try:
                 async with asyncio.timeout(self._seconds_max) as bound:
                     response = await behaviour(request, context)
@@ -104,8 +113,14 @@ class Calls(grpc.aio.ServerInterceptor):
                 await _abort_unknown(context, rpc, expired=bound.expired())
             finally:
                 metrics.note_call(rpc, reason, time.monotonic() - started)
+                self._closed()
 
         return answer
+
+    def _closed(self) -> None:
+        self._open -= 1
+        if not self._open:
+            self._all_answered.set()
 
 
 def _told(raised: QuotaError | Malformed) -> QuotaError:
