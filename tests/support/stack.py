@@ -42,9 +42,12 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_stack(directory: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+def running_stack(
+    directory: Path, *, data_dir: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[RunningStack]:
     """Start everything below `directory`, wait until it is ready, and stop it by one Ctrl-C after the block."""
-    data_dir, ready_file = directory / "data", directory / "ready.json"
+    directory.mkdir(exist_ok=True)
+    data_dir, ready_file = data_dir or directory / "data", directory / "ready.json"
     argv = [command("quotad"), "up", "--data-dir", str(data_dir), "--ready-file", str(ready_file)]
     argv += ["--proxies", "2", "--port-base", str(free_port_base())]
     process = start_process(argv, directory / "up.log", env={**clean_environment(), **(settings or {})})
