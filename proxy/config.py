@@ -69,6 +69,8 @@ class ProxySettings(BaseSettings):
 
     body_bytes_max: Count = 32 * MIB
     """After decompression."""
+    body_containers_max: Count = 2_000_000
+    """Objects and arrays of a body, each of which takes 20 times its two bytes in memory."""
     bodies_bytes_max: Count = 512 * MIB
     """All bodies that the worker holds at a time; above it a caller is told to try again."""
     body_seconds_max: Seconds = 120.0
@@ -97,8 +99,10 @@ class ProxySettings(BaseSettings):
     models_cache_seconds: Seconds = 60.0
     drain_seconds: Seconds = 30.0
     """How long the upstream is read on, for its usage report, after the client left."""
-    stop_seconds: Seconds = 30.0
-    """How long running requests may take after the worker was told to stop."""
+    answer_stop_seconds: Seconds = 20.0
+    """How long answers may take to be finished after the worker was told to stop."""
+    stop_seconds: Seconds = 10.0
+    """How long requests that nobody waits for any more may take after that."""
     settle_wait_seconds: Seconds = 2.0
     """How long a stream's last event waits for its settlement; then that goes on in the background."""
     settle_retry_seconds_max: Seconds = 30.0

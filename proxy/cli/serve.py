@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 from pathlib import Path
@@ -79,7 +80,7 @@ def _server(settings: ProxySettings, worker: Worker) -> QuietServer:
     tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     server = http_server(
         create_app(worker.services),
-        stop_seconds=round(settings.stop_seconds),
+        stop_seconds=math.ceil(settings.answer_stop_seconds),
         tls=tls,
         trusted_proxies=settings.trusted_proxies,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from proxy.errors import BadRequest, InvalidApiKey
 
 KEY_CHARS_MAX = 256
 KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_CHARS_MAX}}}")
+INLINE_BYTES_MAX = 256 * 1024
+"""Parsed within a few milliseconds."""
 DECIDING_FIELDS = ("model", "stream", "max_output_tokens")
 MODEL_BYTES_MAX = 256
 """As the ledger bounds it."""
@@ -36,8 +39,17 @@ def bearer_key(authorization: str | None) -> str:
     return key
 
 
-def read_fields(body: bytes) -> RequestFields:
+async def parse_fields(body: bytes, containers_max: int) -> RequestFields:
+    """`read_fields`, a large body in a thread, so that other streams go on."""
+    if len(body) <= INLINE_BYTES_MAX:
+        return read_fields(body, containers_max)
+    return await asyncio.to_thread(read_fields, body, containers_max)
+
+
+def read_fields(body: bytes, containers_max: int) -> RequestFields:
     """Parse a body once; raises `BadRequest` naming the field that is wrong."""
+    if body.count(b"{") + body.count(b"[") > containers_max:
+        raise BadRequest(f"The request body has more than {containers_max} objects and arrays.", code="invalid_json")
     content = _parse(body)
     model = _model(content)
     _check_integer(content, "max_output_tokens")

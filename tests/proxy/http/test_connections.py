@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from quotad.client.types import CreatedKey
-from tests.proxy.http.world import MODEL, World, limit, open_world
+from tests.proxy.http.world import MODEL, World, limit, open_world, serving_proxy
 from tests.support.waiting import eventually
 
 GENEROUS = limit("total_tokens", 1_000_000)
@@ -131,3 +131,21 @@ async def test_a_silent_stream_is_kept_alive_between_events(database_url: str, t
         assert ": ping" in blocks
         assert all(block == ": ping" or block.startswith("event: ") for block in blocks)
         assert blocks[-1].startswith("event: response.completed")
+
+
+async def test_a_worker_that_stops_ends_its_streams_and_settles_them(world: World) -> None:
+    """S12"""
+    key = await world.create_key(GENEROUS)
+    async with serving_proxy(world.worker.services.settings) as (url, _):
+        address = urlsplit(url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(head(key, f"content-length: {len(BODY)}", "x-demo-behaviour: hang;after=3") + BODY)
+        await reader.readuntil(b"event: response.output_item.added")
+    answer = await reader.read()
+    writer.close()
+    assert b"event: response.failed" in answer
+    assert b"server_is_overloaded" in answer
+    assert answer.endswith(b"\r\n0\r\n\r\n")
+    assert await world.held(key) == 0
+    [row] = await world.rows(1)
+    assert row["settlement"] in ("finalized", "released")

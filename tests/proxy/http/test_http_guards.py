@@ -5,7 +5,9 @@ import json
 import pytest
 
 from proxy.errors import BadRequest, InvalidApiKey
-from proxy.http.guards import bearer_key, read_fields
+from proxy.http.guards import INLINE_BYTES_MAX, bearer_key, parse_fields, read_fields
+
+CONTAINERS_MAX = 300_000
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ def test_the_scheme_is_read_in_any_case() -> None:
         (b'{"model":' + b"[" * 100_000 + b"]" * 100_000 + b"}", None, "invalid_json"),
         (b'{"model":"m","temperature":NaN}', None, "invalid_json"),
         (b'{"model":"m","n":' + b"9" * 5000 + b"}", None, "invalid_json"),
+        (b'{"model":"m","input":[' + b"[]," * 300_000 + b"[]]}", None, "invalid_json"),
         (b"[]", None, "invalid_type"),
         (b'"text"', None, "invalid_type"),
         (b"{}", "model", "missing_required_parameter"),
@@ -53,10 +56,15 @@ def test_the_scheme_is_read_in_any_case() -> None:
 )
 def test_a_body_that_cannot_be_served_names_what_is_wrong(body: bytes, param: str | None, code: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        read_fields(body)
+        read_fields(body, CONTAINERS_MAX)
     assert (caught.value.param, caught.value.code) == (param, code)
 
 
+async def test_a_large_body_is_read_as_a_small_one() -> None:
+    body = json.dumps({"model": "m", "input": "x" * INLINE_BYTES_MAX}).encode()
+    assert (await parse_fields(body, CONTAINERS_MAX)).model == "m"
+
+
 def test_a_body_is_read_once_for_all_that_is_needed() -> None:
-    fields = read_fields(b'{"model":"m","stream":true,"max_output_tokens":null,"odd":1,"odd":2}')
+    fields = read_fields(b'{"model":"m","stream":true,"max_output_tokens":null,"odd":1,"odd":2}', CONTAINERS_MAX)
     assert (fields.model, fields.stream, fields.content["odd"]) == ("m", True, 2)

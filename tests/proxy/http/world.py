@@ -128,7 +128,7 @@ async def serving_proxy(settings: ProxySettings) -> AsyncIterator[tuple[str, Wor
     async with open_worker(settings) as worker:
         listener = bind(Listen.parse(LOOPBACK), setting="test")
         listener.listen()
-        server = http_server(create_app(worker.services), stop_seconds=2)
+        server = http_server(create_app(worker.services), stop_seconds=1)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}", worker
