@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from argon2 import PasswordHasher
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -98,7 +99,7 @@ async def open_services(settings: DashboardSettings) -> AsyncIterator[Services]:
             settings=settings,
             database=Database(engine, settings.database_seconds_max),
             quotad=quotad,
-            passwords=Passwords(settings.hashes_max),
+            passwords=Passwords(PasswordHasher(), settings.hashes_max),
             bootstrap=BootstrapToken.given_or_new(settings.bootstrap_token.get_secret_value()),
         )
 

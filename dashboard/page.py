@@ -33,6 +33,7 @@ class Page(StaticFiles):
 
     def __init__(self, directory: Path = BUILT_PAGE) -> None:
         super().__init__(directory=directory, check_dir=False)
+        self.config_checked = True  # a missing build has an answer of its own
         self._index = directory / "index.html"
 
     async def get_response(self, path: str, scope: Scope) -> Response:

@@ -17,8 +17,8 @@ CHARACTERS_MAX = 1024
 class Passwords:
     """Hashes in threads, `hashes_max` at a time; others wait, as many as the limits on attempts let through."""
 
-    def __init__(self, hashes_max: int) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher, hashes_max: int) -> None:
+        self._hasher = hasher
         self._turns = asyncio.Semaphore(hashes_max)
 
     async def hash(self, password: str) -> str:

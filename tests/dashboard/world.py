@@ -6,14 +6,16 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from dashboard.app import create_app, open_services
+from dashboard.auth.passwords import Passwords
 from dashboard.config import load_dashboard_settings
 from dashboard.page import BUILT_PAGE
 from dashboard.services import Services
@@ -25,6 +27,8 @@ BOOTSTRAP_TOKEN = "bootstrap-token-of-the-tests"
 PASSWORD = "correct horse battery"
 NOWHERE = "127.0.0.1:1"
 """An address where no quotad is."""
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Tests sign in a hundred times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,8 @@ async def running(
     """A dashboard for the length of the block; without a quotad unless `quotad_address` names one."""
     defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE, "quotad_retry_seconds": 0.3}
     loaded = load_dashboard_settings(database_url=database_url, **{**defaults, **settings})
-    async with open_services(loaded) as services:
+    async with open_services(loaded) as opened:
+        services = replace(opened, passwords=Passwords(CHEAP, loaded.hashes_max))
         app = create_app(services, page)
         server = http_server(app, stop_seconds=1, tls=tls, trusted_proxies=trusted_proxies)
         listener = bind(Listen("127.0.0.1", 0), setting="test")
