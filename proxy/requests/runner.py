@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class RequestRunner:
-    """Starts requests. Leaving its block waits for the running ones, bounded, then cancels them."""
+    """Starts requests; leaving its block stops them."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -42,11 +42,7 @@ class RequestRunner:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close_admission()
-        if self._tasks and error is None:
-            await asyncio.wait(self._tasks, timeout=self._services.settings.stop_seconds)
-        for task in self._tasks:
-            task.cancel()
+        await self.stop()
         await self._group.__aexit__(kind, error, traceback)
 
     @property
@@ -69,6 +65,16 @@ class RequestRunner:
     def close_admission(self) -> None:
         """Start nothing more."""
         self._admits = False
+
+    async def stop(self) -> None:
+        """Start nothing more, wait for what runs, bounded, and cancel the rest, which settles on its way out."""
+        self.close_admission()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._services.settings.stop_seconds)
+        cut = tuple(self._tasks)
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
 
 
 @asynccontextmanager

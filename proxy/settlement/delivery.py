@@ -107,6 +107,8 @@ class Delivery:
                 wait_initial=RETRY_PAUSE_SECONDS,
                 wait_max=self._pause_seconds_max,
             ):
+                if attempt.num == 2:
+                    log.warning("settlement delayed", reservation_id=settlement.reservation_id)
                 with attempt:
                     async with self._calls:
                         return _delivered(settlement, await self._call(settlement))
