@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from sqlalchemy import Column, ColumnElement, RowMapping, Select, Text, cast, func, literal, select, true
+from sqlalchemy import CTE, Column, ColumnElement, RowMapping, Select, Text, cast, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.accounts import Account, AccountKind, AccountNotFound, AccountState, SealedAccount
@@ -26,16 +26,9 @@ from proxy.records.texts import storable
 ACCOUNT_COLUMNS = tuple(column for column in accounts.c if column.name not in ("sealed_credentials", "update_time"))
 
 SEARCH_CHARACTERS_MAX = 200
-SEARCHED = tuple(
-    request_logs.c[name]
-    for name in (
-        *("request_id", "reservation_id", "api_key_id", "api_key_name", "account_name", "path", "model"),
-        *("error_code", "error_message", "client_address", "user_agent"),
-    )
-)
-BORDER = "\x1f"
-"""Stands between the searched texts, so that no match spans two of them."""
+ESCAPE = "/"
 ROW_FIELDS = tuple(field.name for field in fields(RequestLogRow))
+ROW_COLUMNS = tuple(request_logs.c[name] for name in ROW_FIELDS)
 
 
 async def list_accounts(connection: AsyncConnection) -> tuple[Account, ...]:
@@ -65,7 +58,7 @@ async def list_request_logs(
 ) -> RequestLogPage:
     """A page, newest first, and the total, from one statement and so of one moment; also past the last page."""
     conditions = _list_conditions(filters)
-    page = select(request_logs).where(*conditions).order_by(*NEWEST_FIRST).limit(limit).offset(offset).subquery("page")
+    page = select(*ROW_COLUMNS).where(*conditions).order_by(*NEWEST_FIRST).limit(limit).offset(offset).subquery("page")
     matches = _matches(conditions, has_search=bool(filters.search)).cte("matches")
     statement = (
         select(matches.c.matched, *page.c)
@@ -128,7 +121,7 @@ def _conditions(filters: ListFilters | FacetFilters) -> list[ColumnElement[bool]
         conditions.append(logs.start_time < filters.until)
     if filters.search:
         term = storable(filters.search, SEARCH_CHARACTERS_MAX)
-        conditions.append(func.concat_ws(BORDER, *SEARCHED).icontains(term, autoescape=True))
+        conditions.append(logs.search_text.contains(func.lower(_escaped(term)), escape=ESCAPE))
     return conditions
 
 
@@ -144,21 +137,22 @@ def _matches(conditions: list[ColumnElement[bool]], *, has_search: bool) -> Sele
     return select(func.count().label("matched")).select_from(capped)
 
 
+def _escaped(term: str) -> str:
+    """The term as a pattern that matches nothing but itself."""
+    for special in (ESCAPE, "%", "_"):
+        term = term.replace(special, ESCAPE + special)
+    return term
+
+
 async def _options(
     connection: AsyncConnection, column: Column[str], name: Column[str], filters: FacetFilters
 ) -> tuple[Option, ...]:
-    """The values of a column that occur under the filters, each with its newest name.
-
-    Reads one index entry per value and then the newest row of each, not the whole table: the values of a column are
-    few among millions of rows.
-    """
-    first = select(column.label("id")).where(column.is_not(None)).order_by(column).limit(1)
-    values = first.cte("facet_values", recursive=True)
-    later = select(column).where(column > values.c.id).order_by(column).limit(1).scalar_subquery()
-    values = values.union_all(select(later).where(values.c.id.is_not(None)))
+    """The values of a column that occur under the filters, each with its newest name."""
+    is_narrow = bool(filters.search or filters.account_ids or filters.api_key_ids or filters.models)
+    values = _values_of_matches(column, filters) if is_narrow else _values_of_all(column)
     newest = (
         select(func.coalesce(name, column).label("name"))
-        .where(column == values.c.id, *_conditions(filters))
+        .where(column == values.c.id, *([] if is_narrow else _conditions(filters)))
         .order_by(*NEWEST_FIRST)
         .limit(1)
         .lateral("newest")
@@ -166,3 +160,17 @@ async def _options(
     statement = select(values.c.id, newest.c.name).select_from(values.join(newest, true())).limit(OPTIONS_MAX)
     found = (Option(row.id, row.name) for row in await connection.execute(statement))
     return tuple(sorted(found, key=lambda option: (option.name.casefold(), option.id)))
+
+
+def _values_of_matches(column: Column[str], filters: FacetFilters) -> CTE:
+    """The distinct values of the rows that match, by reading them all."""
+    conditions = (column.is_not(None), *_conditions(filters))
+    return select(column.label("id")).where(*conditions).distinct().cte("facet_values")
+
+
+def _values_of_all(column: Column[str]) -> CTE:
+    """The distinct values of the table, by reading one index entry for each: they are few among millions of rows."""
+    first = select(column.label("id")).where(column.is_not(None)).order_by(column).limit(1)
+    values = first.cte("facet_values", recursive=True)
+    later = select(column).where(column > values.c.id).order_by(column).limit(1).scalar_subquery()
+    return values.union_all(select(later).where(values.c.id.is_not(None)))

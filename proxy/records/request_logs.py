@@ -72,7 +72,7 @@ class FacetFilters:
     """What narrows the options of the list's filters. There is no status: that facet never filters itself."""
 
     search: str = ""
-    """Free text: a part of an id, a name, a model, an error or an address, in any case."""
+    """Free text: a part of an id, a name, the path, the model or the error, in any case."""
     since: datetime | None = None
     """Requests that started then or later."""
     until: datetime | None = None

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Index,
     Integer,
@@ -47,6 +48,19 @@ accounts = Table(
 )
 Index("accounts_one_demo", accounts.c.is_demo, unique=True, postgresql_where=accounts.c.is_demo)
 
+SEARCHED = (
+    "request_id",
+    "coalesce(reservation_id, ''::text)",
+    "coalesce(api_key_id, ''::text)",
+    "coalesce(api_key_name, ''::text)",
+    "coalesce(account_name, ''::text)",
+    "path",
+    "model",
+    "coalesce(error_code, ''::text)",
+    "coalesce(error_message, ''::text)",
+)
+"""What free text is looked for in: joined by a control character, so that no match spans two of them."""
+
 request_logs = Table(
     "request_logs",
     metadata,
@@ -79,6 +93,7 @@ request_logs = Table(
     Column("client_address", Text),
     Column("user_agent", Text),
     Column("denial", JSONB(none_as_null=True)),
+    Column("search_text", Text, Computed(f"lower({' || chr(31) || '.join(SEARCHED)})", persisted=True), nullable=False),
 )
 NEWEST_FIRST = (request_logs.c.start_time.desc(), request_logs.c.request_log_id.desc())
 """The one order of the list; the id breaks ties, so that no row is on two pages."""
