@@ -32,9 +32,13 @@ def _files(directory: Path) -> Mapping[str, Callable[[], str]]:
     return {
         "postgres_password": _token,
         "database_password": _token,
-        "database_url": lambda: f"postgresql://quota:{(directory / 'database_password').read_text().strip()}@postgres/quota",
+        "database_url": lambda: _database_url((directory / "database_password").read_text().strip()),
         "proxy_secret_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     }
+
+
+def _database_url(password: str) -> str:
+    return f"postgresql://quota_services:{password}@postgres/quota_services"
 
 
 def _environment() -> str:
