@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, status
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dashboard.api.limits import LimitStatus, NewLimit, limit_answer
-from dashboard.api.schema import Answer, Input, Moment
+from dashboard.api.schema import Answer, FilterText, Input, Moment
 from dashboard.errors import SecretLost
 from dashboard.services import Admin
 from quotad.client.types import UNSET, KeyDescription, OnMissingUsage
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/api-keys", tags=["api-keys"])
 
 PAGE_SIZE_MAX = 1000
 
-KeyId = Annotated[str, Path(alias="apiKeyId", max_length=128)]
+KeyId = Annotated[FilterText, Path(alias="apiKeyId")]
 
 
 class Policies(Answer):
@@ -85,12 +85,19 @@ class ApiKeyChanges(Input):
     allowed_models: list[str] | None = None
     limits: list[NewLimit] | None = Field(default=None, description="Replaces the set of limits.")
 
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        others = (self.name, self.disabled, self.allowed_models, self.limits)
+        if "expire_time" not in self.model_fields_set and all(value is None for value in others):
+            raise ValueError("name at least one field to change")
+        return self
+
 
 @router.get("")
 async def list_api_keys(
     admin: Admin,
     page_size: Annotated[int, Query(alias="pageSize", ge=1, le=PAGE_SIZE_MAX)] = 100,
-    page_token: Annotated[str, Query(alias="pageToken", max_length=1024)] = "",
+    page_token: Annotated[FilterText, Query(alias="pageToken")] = "",
 ) -> ApiKeys:
     """List the keys that are not deleted, with the state of their limits."""
     page = await admin.list_api_keys(page_size=page_size, page_token=page_token)

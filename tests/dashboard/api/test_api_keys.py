@@ -1,0 +1,260 @@
+"""API keys, against a real quotad."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import httpx2
+import pytest
+from structlog.testing import capture_logs
+
+from servicekit.listening import Listen, bind
+from tests.dashboard.world import Dashboard, code_of, running
+from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, Daemon, quotad
+from tests.support.waiting import eventually
+
+LIMIT = {"metric": "total_tokens", "window": "day", "maxValue": 1000, "modelPattern": "gpt-5*"}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A signed-in operator and the quotad behind."""
+
+    operator: httpx2.AsyncClient
+    daemon: Daemon
+    dashboard: Dashboard
+
+    async def create(self, **fields: Any) -> dict[str, Any]:
+        answer = await self.operator.post("/api/api-keys", json={"name": "alice", "limits": [LIMIT], **fields})
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def get(self, api_key_id: str) -> dict[str, Any]:
+        answer = await self.operator.get(f"/api/api-keys/{api_key_id}")
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def patch(self, api_key_id: str, **changes: Any) -> httpx2.Response:
+        return await self.operator.patch(f"/api/api-keys/{api_key_id}", json=changes)
+
+
+@pytest.fixture
+async def keys(database_url: str) -> AsyncIterator[Keys]:
+    async with (
+        quotad(database_url) as daemon,
+        running(database_url, quotad_address=daemon.address, quotad_token=ADMIN_TOKEN) as dashboard,
+        dashboard.signed_in() as operator,
+    ):
+        yield Keys(operator, daemon, dashboard)
+
+
+async def test_a_secret_is_in_one_answer_only_and_works(keys: Keys) -> None:
+    created = await keys.create()
+    assert created["secret"].startswith(created["secretPrefix"])
+    async with keys.daemon.data() as client:
+        described = await client.describe_key(api_key=created["secret"])
+    assert described.api_key.api_key_id == created["apiKeyId"]
+    for path in ("/api/api-keys", f"/api/api-keys/{created['apiKeyId']}"):
+        assert created["secret"] not in (await keys.operator.get(path)).text
+
+
+async def test_a_key_shows_its_limits_and_what_they_hold_and_used(keys: Keys) -> None:
+    created = await keys.create()
+    async with keys.daemon.data() as client:
+        await client.reserve(
+            "r-1", api_key=created["secret"], model="gpt-5.1", amounts={"total_tokens": 300}, lease_seconds=60
+        )
+        await client.reserve(
+            "r-2", api_key=created["secret"], model="gpt-5.1", amounts={"total_tokens": 100}, lease_seconds=60
+        )
+        await client.finalize("r-1", amounts={"total_tokens": 250})
+    key = await keys.get(created["apiKeyId"])
+    assert [listed["apiKeyId"] for listed in (await keys.operator.get("/api/api-keys")).json()["apiKeys"]] == [
+        created["apiKeyId"]
+    ]
+    [status] = key["limits"]
+    assert {name: status[name] for name in LIMIT} == LIMIT
+    assert (status["used"], status["held"], status["available"]) == (250, 100, 650)
+    assert (status["timeZone"], status["enforcement"]) == ("UTC", "enforce")
+    assert status["windowStart"].endswith("T00:00:00Z")
+    assert status["resetTime"].endswith("T00:00:00Z")
+
+
+async def test_times_are_utc_whatever_zone_they_came_in(keys: Keys) -> None:
+    later = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    zone = later + timedelta(hours=2)
+    created = await keys.create(expireTime=zone.strftime("%Y-%m-%dT%H:%M:%S+02:00"))
+    assert (await keys.get(created["apiKeyId"]))["expireTime"] == later.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@pytest.mark.parametrize("window", ["minute", "hour", "day", "week", "month", "lifetime", "18000s"])
+async def test_a_window_is_read_as_it_was_written(keys: Keys, window: str) -> None:
+    created = await keys.create(limits=[{"metric": "requests", "window": window, "maxValue": 5}])
+    [status] = (await keys.get(created["apiKeyId"]))["limits"]
+    assert status["window"] == window
+    assert (status["resetTime"] is None) == (window == "lifetime")
+
+
+async def test_an_edit_changes_what_it_names_and_a_kept_limit_keeps_its_counter(keys: Keys) -> None:
+    created = await keys.create(allowedModels=["gpt-5*"])
+    api_key_id = created["apiKeyId"]
+    async with keys.daemon.data() as client:
+        await client.reserve("r-1", api_key=created["secret"], model="gpt-5.1", amounts={"total_tokens": 300})
+        await client.finalize("r-1", amounts={"total_tokens": 300})
+    edited = await keys.patch(api_key_id, limits=[{**LIMIT, "maxValue": 400}], name="bob")
+    assert edited.status_code == 200
+    assert edited.json() == {**await keys.get(api_key_id), "allowedModels": ["gpt-5*"], "name": "bob"}
+    assert [(status["used"], status["maxValue"]) for status in edited.json()["limits"]] == [(300, 400)]
+    assert (await keys.patch(api_key_id, disabled=True)).json()["disabled"] is True
+    assert (await keys.patch(api_key_id, disabled=None, name="bob")).json()["disabled"] is True
+    assert (await keys.patch(api_key_id, disabled=False, limits=[])).json()["limits"] == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"etag": "e"}, {"name": None, "limits": None}])
+async def test_an_edit_that_changes_nothing_is_refused(keys: Keys, changes: dict[str, Any]) -> None:
+    api_key_id = (await keys.create())["apiKeyId"]
+    assert code_of(await keys.patch(api_key_id, **changes)) == (400, "invalid_request")
+
+
+async def test_an_expiry_is_taken_away_by_null_and_left_alone_by_silence(keys: Keys) -> None:
+    created = await keys.create(expireTime="2100-01-01T00:00:00Z")
+    assert (await keys.patch(created["apiKeyId"], name="bob")).json()["expireTime"] == "2100-01-01T00:00:00Z"
+    assert (await keys.patch(created["apiKeyId"], expireTime=None)).json()["expireTime"] is None
+
+
+async def test_an_edit_on_stale_data_is_refused(keys: Keys) -> None:
+    api_key_id = (await keys.create())["apiKeyId"]
+    etag = (await keys.get(api_key_id))["etag"]
+    first = await keys.patch(api_key_id, name="first", etag=etag)
+    assert first.status_code == 200
+    assert code_of(await keys.patch(api_key_id, name="second", etag=etag)) == (409, "etag_mismatch")
+    assert (await keys.patch(api_key_id, name="second", etag=first.json()["etag"])).status_code == 200
+
+
+async def test_a_deleted_key_is_listed_no_more_and_serves_nobody(keys: Keys) -> None:
+    created = await keys.create()
+    path = f"/api/api-keys/{created['apiKeyId']}"
+    assert (await keys.operator.delete(path)).status_code == 204
+    assert (await keys.operator.delete(path)).status_code == 204
+    assert (await keys.operator.get("/api/api-keys")).json() == {
+        "apiKeys": [],
+        "nextPageToken": "",
+        "serverTime": None,
+    }
+
+
+async def test_keys_come_in_pages(keys: Keys) -> None:
+    made = [(await keys.create(name=f"key {number}"))["apiKeyId"] for number in range(3)]
+    first = (await keys.operator.get("/api/api-keys?pageSize=2")).json()
+    assert [key["apiKeyId"] for key in first["apiKeys"]] == made[:2]
+    assert first["serverTime"].endswith("Z")
+    second = (await keys.operator.get(f"/api/api-keys?pageSize=2&pageToken={first['nextPageToken']}")).json()
+    assert [key["apiKeyId"] for key in second["apiKeys"]] == made[2:]
+    assert second["nextPageToken"] == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "x" * 200}, "name"),
+        ({"name": "x", "more": 1}, "more"),
+        ({"name": "x", "limits": [{"metric": "Not One", "window": "day", "maxValue": 1}]}, "limits.metric"),
+        ({"name": "x", "limits": [{"metric": "requests", "window": "decade", "maxValue": 1}]}, "limits.0.window"),
+        ({"name": "x", "limits": [{"metric": "requests", "window": "day", "maxValue": -1}]}, "limits.0.maxValue"),
+        ({"name": "x", "limits": [{"metric": "requests", "window": "day", "maxValue": 1.5}]}, "limits.0.maxValue"),
+        ({"name": "x", "limits": [{"metric": "requests", "window": "day", "maxValue": 10**16}]}, "limits.maxValue"),
+        ({"name": "x", "limits": [{**LIMIT, "timeZone": "Mars"}]}, "limits.window.timeZone"),
+        ({"name": "x", "limits": [{**LIMIT, "modelPattern": "a*b"}]}, "limits.modelPattern"),
+        ({"name": "x", "limits": [LIMIT, LIMIT]}, "limits"),
+        ({"name": "x", "limits": [LIMIT] * 100}, "limits"),
+        ({"name": "x", "allowedModels": [""]}, "allowedModels"),
+        ({"name": "x", "expireTime": "2100-01-01T00:00:00"}, "expireTime"),
+        ({"name": "x", "expireTime": "soon"}, "expireTime"),
+    ],
+)
+async def test_a_wrong_field_is_named(keys: Keys, body: dict[str, Any], field: str) -> None:
+    answer = await keys.operator.post("/api/api-keys", json=body)
+    assert code_of(answer) == (400, "invalid_request")
+    assert answer.json()["error"]["field"] == field
+
+
+@pytest.mark.parametrize("body", ['{"name": "\\ud800"}', '{"name": "x", "allowedModels": ["\\ud800"]}'])
+async def test_text_that_is_no_text_is_refused(keys: Keys, body: str) -> None:
+    answer = await keys.operator.post("/api/api-keys", content=body, headers={"content-type": "application/json"})
+    assert code_of(answer) == (400, "invalid_request")
+
+
+async def test_a_number_beyond_64_bits_is_refused(keys: Keys) -> None:
+    body = {"name": "x", "limits": [{**LIMIT, "maxValue": 2**70}]}
+    assert code_of(await keys.operator.post("/api/api-keys", json=body)) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_an_unknown_key_is_not_found(keys: Keys, method: str) -> None:
+    body = {"name": "x"} if method == "PATCH" else None
+    answer = await keys.operator.request(method, "/api/api-keys/01890000-0000-7000-8000-000000000000", json=body)
+    assert code_of(answer) == (404, "resource_not_found")
+
+
+@pytest.mark.parametrize("api_key_id", ["%00", "x" * 200, "a b"])
+async def test_a_malformed_id_is_refused(keys: Keys, api_key_id: str) -> None:
+    answer = await keys.operator.get(f"/api/api-keys/{api_key_id}")
+    assert answer.status_code in (400, 404)
+    assert code_of(answer)[1] in ("invalid_request", "resource_not_found")
+
+
+@pytest.mark.parametrize("query", ["pageSize=0", "pageSize=1001", "pageSize=x", "pageToken=%00"])
+async def test_a_wrong_page_is_refused(keys: Keys, query: str) -> None:
+    assert code_of(await keys.operator.get(f"/api/api-keys?{query}")) == (400, "invalid_request")
+
+
+async def test_a_key_is_made_in_the_name_of_the_session_that_asked(keys: Keys) -> None:
+    with capture_logs() as logged:
+        await keys.create()
+    [made] = [event for event in logged if event["event"] == "api key created"]
+    assert re.fullmatch(r"operator session=[0-9a-f]{12} address=127\.0\.0\.1", made["actor"])
+
+
+async def test_quotad_away_is_told_as_such_and_everything_else_goes_on(dashboard: Dashboard) -> None:
+    async with dashboard.signed_in() as operator:
+        for method, path in (("GET", "/api/api-keys"), ("DELETE", "/api/api-keys/key-1")):
+            answer = await operator.request(method, path)
+            assert code_of(answer) == (503, "quotad_unavailable")
+            assert answer.headers["retry-after"] == "2"
+            assert ("may or may not" in answer.json()["error"]["message"]) == (method == "DELETE")
+        assert (await operator.get("/api/request-logs")).status_code == 200
+        assert (await operator.get("/api/accounts")).status_code == 200
+
+
+async def test_a_quotad_that_comes_back_is_found_again(database_url: str) -> None:
+    listener = bind(Listen("127.0.0.1", 0), setting="test")
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    async with (
+        running(database_url, quotad_address=address, quotad_token=ADMIN_TOKEN) as dashboard,
+        dashboard.signed_in() as operator,
+    ):
+        assert (await operator.get("/api/api-keys")).status_code == 503
+        listener.close()
+        async with quotad(database_url, listen=address):
+            await eventually(partial(_answers, operator))
+
+
+async def _answers(operator: httpx2.AsyncClient) -> bool:
+    return (await operator.get("/api/api-keys")).status_code == 200
+
+
+async def test_a_token_that_quotad_refuses_is_told_as_quotad_being_away(database_url: str) -> None:
+    async with quotad(database_url) as daemon:
+        for token in ("not-a-token-of-any-kind", DATA_TOKEN):
+            async with running(database_url, quotad_address=daemon.address, quotad_token=token) as dashboard:
+                async with dashboard.signed_in() as operator:
+                    answer = await operator.get("/api/api-keys")
+                    assert code_of(answer) == (503, "quotad_unavailable")
+                    assert "token" in answer.json()["error"]["message"]
