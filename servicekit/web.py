@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from servicekit.bounded_http import BoundedHttpProtocol
 from servicekit.listening import Listen, bind
 
 KEEP_ALIVE_SECONDS = 75
@@ -43,7 +44,7 @@ def http_server(app: ASGIApp, *, stop_seconds: int, tls: Tls | None = None, trus
     """A server for `app`; run it with `await server.serve(sockets=[...])`. Signals are the caller's."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="none",
         loop="none",
         log_config=None,
