@@ -195,7 +195,9 @@ class Exchange:
         await response({"type": "http"}, _nothing_to_receive, self._send)
 
     async def _start(self, head: ResponseHead, extra: tuple[Header, ...]) -> None:
-        headers = (*returned_headers(head.headers), *self._quota_headers(), *extra, ("via", VIA))
+        ours = (*self._quota_headers(), *extra, ("via", VIA))
+        names = {name for name, _ in ours}
+        headers = (*(pair for pair in returned_headers(head.headers) if pair[0] not in names), *ours)
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         self._sent_at = asyncio.get_running_loop().time()
         self._is_started = True

@@ -80,29 +80,32 @@ def key_usage(description: KeyDescription) -> KeyUsage:
 
 
 def codex_usage(description: KeyDescription | None) -> CodexUsage:
-    """The key's limits as Codex's two windows: the shortest from an hour on, and the longest beside it."""
+    """The key's limits as Codex's two windows: the shortest from an hour on, and the longest beyond it."""
     if description is None:
         return CodexUsage(plan_type=PLAN_WITHOUT_KEY, rate_limit=None)
-    tightest: dict[int, LimitStatus] = {}
-    for status in _enforced(description):
-        length = _window_seconds(status)
-        if length is not None and (length not in tightest or _used_share(status) > _used_share(tightest[length])):
-            tightest[length] = status
+    tightest = _tightest_by_length(_enforced(description))
     if not tightest:
         return CodexUsage(plan_type=PLAN_OF_A_KEY, rate_limit=None)
     primary = min(tightest, key=lambda length: (length < HOUR_SECONDS, length))
-    others = [length for length in tightest if length != primary]
-    windows = [_codex_window(tightest[primary], description.server_time)]
-    if others:
-        windows.append(_codex_window(tightest[max(others)], description.server_time))
+    longest = max(tightest)
     reached = any(_used_share(status) >= 1 for status in tightest.values())
     rate_limit = CodexRateLimit(
         allowed=not reached,
         limit_reached=reached,
-        primary_window=windows[0],
-        secondary_window=windows[1] if others else None,
+        primary_window=_codex_window(tightest[primary], description.server_time),
+        secondary_window=_codex_window(tightest[longest], description.server_time) if longest > primary else None,
     )
     return CodexUsage(plan_type=PLAN_OF_A_KEY, rate_limit=rate_limit)
+
+
+def _tightest_by_length(limits: list[LimitStatus]) -> dict[int, LimitStatus]:
+    """Length of a window in seconds to the fullest limit with such windows; limits without an end are left out."""
+    tightest: dict[int, LimitStatus] = {}
+    for status in limits:
+        length = _window_seconds(status)
+        if length is not None and (length not in tightest or _used_share(status) > _used_share(tightest[length])):
+            tightest[length] = status
+    return tightest
 
 
 def _enforced(description: KeyDescription) -> list[LimitStatus]:

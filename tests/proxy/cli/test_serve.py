@@ -46,6 +46,11 @@ def taken_port() -> Iterator[int]:
         (["serve", "--listen", "nowhere"], {}, "PROXY_LISTEN: "),
         (["serve"], {"PROXY_DATABASE_URL": "mysql://x/y"}, "PROXY_DATABASE_URL: "),
         (["serve", "--listen", "0.0.0.0:0"], {"PROXY_DATABASE_URL": NO_DATABASE}, "not a loopback address"),
+        (
+            ["serve", "--listen", "0.0.0.0:0"],
+            {"PROXY_DATABASE_URL": NO_DATABASE, "PROXY_KEY_AUTH": "off"},
+            "PROXY_KEY_AUTH=off needs a loopback address",
+        ),
         (["serve", "--listen", "127.0.0.1:0"], {"PROXY_DATABASE_URL": NO_DATABASE}, "none cannot be used: "),
         (["migrate"], {"PROXY_DATABASE_URL": NO_DATABASE}, "none cannot be used: "),
     ],

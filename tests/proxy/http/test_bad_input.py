@@ -12,11 +12,13 @@ from typing import Any
 import httpx2
 import pytest
 import zstandard
+from sqlalchemy import make_url
 
 from quotad.client.admin import AdminClient
 from quotad.client.channel import Connection
 from quotad.client.types import CreatedKey
 from tests.proxy.http.world import ADMIN_TOKEN, MODEL, World, limit, open_world
+from tests.support.postgres import Server
 
 GENEROUS = limit("total_tokens", 1_000_000)
 BODY = {"model": MODEL, "input": "hello"}
@@ -178,6 +180,22 @@ async def test_with_quotad_away_nothing_is_served(database_url: str, tmp_path: P
         await logged_once(world, "quota_unavailable")
         assert world.demo.upstream.book.entries == ()
         assert not await world.worker.is_ready()
+
+
+async def test_with_the_database_away_nothing_is_served_and_the_row_comes_later(
+    world: World, postgres_server: Server
+) -> None:
+    key = await world.create_key(GENEROUS)
+    name = make_url(world.database_url).database
+    postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    postgres_server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    response = await post(world, key, json=BODY)
+    assert (response.status_code, error_of(response)["code"]) == (503, "quota_unavailable")
+    assert not await world.worker.is_ready()
+    postgres_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    await logged_once(world, "quota_unavailable")
+    assert await world.held(key) == 0
+    assert world.demo.upstream.book.entries == ()
 
 
 @pytest.mark.parametrize("stream", [False, True])

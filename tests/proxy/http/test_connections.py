@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from quotad.client.types import CreatedKey
+from servicekit import bounded_http
 from tests.proxy.http.world import MODEL, World, limit, open_world, serving_proxy
 from tests.support.waiting import eventually
 
@@ -149,3 +152,26 @@ async def test_a_worker_that_stops_ends_its_streams_and_settles_them(world: Worl
     assert await world.held(key) == 0
     [row] = await world.rows(1)
     assert row["settlement"] in ("finalized", "released")
+
+
+async def test_headers_that_drip_are_let_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "HEADER_SECONDS_MAX", 0.2)
+    async with connected(world) as (reader, writer):
+        writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: pro")
+        assert await reader.read() == b""
+
+
+async def test_headers_that_never_end_are_let_go(world: World) -> None:
+    async with connected(world) as (reader, writer):
+        writer.write(b"GET /healthz HTTP/1.1\r\n" + b"x-long: " + b"a" * 300_000)
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+
+
+async def test_a_stream_outlives_the_bound_on_headers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "HEADER_SECONDS_MAX", 0.1)
+    key = await world.create_key(GENEROUS)
+    async with connected(world) as (reader, writer):
+        extra = (f"content-length: {len(BODY)}", "x-demo-behaviour: slow;ms=40", "x-demo-words: 5")
+        writer.write(head(key, *extra) + BODY + b"GET /healthz HTTP/1.1\r\nhost: pro")
+        assert await reader.readuntil(b"event: response.completed")

@@ -55,6 +55,16 @@ async def test_an_answer_carries_the_limits_and_the_reservation(world: World) ->
     assert '"total_tokens:day";q=1000000;w=86400' in headers["ratelimit-policy"]
 
 
+async def test_a_stream_is_held_back_by_nobody(world: World) -> None:
+    key = await world.create_key(DAY)
+    async with world.openai(key) as client:
+        raw = await client.responses.with_raw_response.create(model=MODEL, input="x", stream=True)
+        assert raw.headers.get_list("cache-control") == ["no-cache"]
+        assert raw.headers["x-accel-buffering"] == "no"
+        async for _ in raw.parse():
+            pass
+
+
 async def test_compaction_is_relayed_and_charged(world: World) -> None:
     key = await world.create_key(DAY)
     async with world.openai(key) as client:
