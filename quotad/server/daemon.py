@@ -36,8 +36,8 @@ METADATA_BYTES_MAX = 256 * 1024
 """A refusal names every limit of a key, of which there are up to 64."""
 PING_MILLISECONDS_MIN = 10_000
 """Clients that look after their connection more often than that are cut off."""
-STREAMS_STOP_SECONDS = 0.25
-"""What streams get once all calls are answered; a call accepted at the very last moment is answered in it, too."""
+STREAMS_STOP_SECONDS = 1.0
+"""What open streams get once all calls are answered, and the time for the last answers to reach slow callers."""
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it

@@ -80,6 +80,12 @@ class Daemon:
             yield
 
     @asynccontextmanager
+    async def reservations_locked(self) -> AsyncIterator[None]:
+        """While the block runs, whoever reserves or settles waits; keys and limits can be read."""
+        async with self._locking("LOCK TABLE quotad.reservations IN ACCESS EXCLUSIVE MODE"):
+            yield
+
+    @asynccontextmanager
     async def _locking(self, statement: str) -> AsyncIterator[None]:
         connection = await asyncpg.connect(self.database_url)
         try:
