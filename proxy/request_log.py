@@ -12,7 +12,7 @@ from typing import Self
 import asyncpg
 import structlog
 from prometheus_client import Counter
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy.config import ProxySettings
@@ -93,7 +93,9 @@ class RequestLogWriter:
             batch = [self._rows[index] for index in range(min(len(self._rows), self._batch_rows))]
             try:
                 await self._write(batch)
-            except (DataError, IntegrityError):
+            except DBAPIError as exc:
+                if not _is_refusal(exc):
+                    raise
                 await self._write_one_by_one(batch)
             for _ in batch:
                 self._rows.popleft()
@@ -103,9 +105,10 @@ class RequestLogWriter:
         for row in batch:
             try:
                 await self._write([row])
-            except (DataError, IntegrityError) as exc:
-                log.error("request-log row refused", request_id=row.request_id, error=type(exc.orig).__name__)  # noqa: TRY400
-                self._drop(1, "the database refuses it")
+            except DBAPIError as exc:
+                if not _is_refusal(exc):
+                    raise
+                self._drop(1, f"the database cannot take that of request {row.request_id}")
 
     async def _write(self, rows: Sequence[RequestLogRow]) -> None:
         async with asyncio.timeout(WRITE_SECONDS_MAX), self._engine.begin() as connection:
@@ -115,3 +118,9 @@ class RequestLogWriter:
         if count:
             dropped_rows.inc(count)
             log.warning("request-log rows dropped", rows=count, reason=reason)
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    """Whether the values are at fault, so that the same row would be refused again."""
+    cause = error.orig.__cause__ if error.orig else None
+    return isinstance(error, DataError | IntegrityError) or isinstance(cause, asyncpg.DataError)

@@ -25,7 +25,7 @@ from proxy.upstream import UpstreamAnswer
 
 STREAM = "text/event-stream"
 JSON_SUFFIXES = ("/json", "+json")
-TAIL_SECONDS_MAX = 5.0
+TAIL_SECONDS_MAX = 1.0
 """After the event that ends a stream, an upstream should close it at once; nothing that matters comes any more."""
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import strategies as st
 
 from proxy.metering.events import Event, EventScanner
 
-USAGE = {
+USAGE: Mapping[str, Any] = {
     "input_tokens": 12,
     "input_tokens_details": {"cached_tokens": 4},
     "output_tokens": 30,

@@ -96,14 +96,13 @@ class Scene:
     async def the_reservation(self) -> Mapping[str, Any]:
         """The only one, once it is settled."""
 
-        async def settled() -> Mapping[str, Any] | None:
+        async def settled() -> bool:
             found = await self.reservations()
             assert len(found) <= 1
-            return found[0] if found and found[0]["state"] in ("finalized", "released") else None
+            return bool(found) and found[0]["state"] in ("finalized", "released")
 
-        reservation = await eventually(settled)
-        assert reservation is not None
-        return reservation
+        await eventually(settled)
+        return (await self.reservations())[0]
 
     async def reservation_of(self, response: httpx2.Response) -> Mapping[str, Any]:
         """The reservation that an answer names; it is settled by then."""

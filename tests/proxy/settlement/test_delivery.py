@@ -126,7 +126,6 @@ async def test_undelivered_settlements_are_bounded(ledger: Ledger) -> None:
 async def test_an_owner_decides_once(ledger: Ledger) -> None:
     """S1: what is decided is only repeated, never turned into a release."""
     owner = SettlementOwner(ledger.delivery, ledger.claim(await ledger.reserve()), wait_seconds=5)
-    assert owner.state is None
     owner.settle(Evidence(reports=[Usage(1, 2, 3)]))
     owner.settle(Evidence())
     owner.settle(Evidence(reports=[Usage(10, 20, 30)]))
