@@ -14,9 +14,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from servicekit.database import connect, create_engine
+from servicekit.database import DatabaseUnusable, connect, create_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ async def migrate(database_url: str, migrations: Migrations) -> str:
     try:
         async with connect(engine) as connection, connection.begin():
             await connection.run_sync(_upgrade, migrations)
+    except DBAPIError as exc:
+        reason = str(exc.orig).splitlines()[0]
+        raise DatabaseUnusable(f"the database refuses the migration of {migrations.name}: {reason}") from exc
     finally:
         await engine.dispose()
     return _head(migrations)

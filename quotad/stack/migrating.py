@@ -9,8 +9,6 @@ import asyncio
 import os
 import sys
 
-from sqlalchemy.exc import DBAPIError
-
 from servicekit.database import DatabaseUnusable, DatabaseUrlInvalid
 from servicekit.migrations import Migrations, SchemaUnknown, migrate
 
@@ -29,8 +27,6 @@ def main() -> None:
         asyncio.run(_migrate_all(os.environ[DATABASE_URL_VARIABLE]))
     except (DatabaseUnusable, DatabaseUrlInvalid, SchemaUnknown) as exc:
         sys.exit(f"error: {' '.join(str(exc).split())}")
-    except DBAPIError as exc:
-        sys.exit(f"error: the database refuses the migration: {str(exc.orig).splitlines()[0]}")
 
 
 if __name__ == "__main__":
