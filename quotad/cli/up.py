@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -26,4 +27,5 @@ def up(
 
 
 def _say(text: str) -> None:
-    typer.echo(f"==> {text}")
+    with contextlib.suppress(OSError):  # a reader of our output that has gone must not take the stack down
+        typer.echo(f"==> {text}")

@@ -36,8 +36,11 @@ class PidFile:
         self._entries: dict[str, Entry] = {}
 
     def note(self, name: str, pid: int) -> None:
-        """Keep the newest process of each name. One that has ended already needs no entry."""
-        with contextlib.suppress(psutil.NoSuchProcess):
+        """Keep the newest process of each name. One that has ended already needs no entry.
+
+        A full disk must not take a running stack down: then the file misses this process until the next one.
+        """
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
             self._entries[name] = Entry(name=name, pid=pid, create_time=psutil.Process(pid).create_time())
             write_private(self._path, json.dumps(list(self._entries.values())))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 BYTES_MAX = 16 * 1024 * 1024
@@ -18,9 +19,10 @@ class LogFile:
 
     path: Path
 
-    def open(self) -> int:
-        """A descriptor to hand to a child; the caller closes its own copy."""
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    def open(self) -> FileIO:
+        """To hand to a child; the caller closes its own copy."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        return os.fdopen(os.open(self.path, flags, 0o600), "ab", buffering=0)
 
     def size(self) -> int:
         try:

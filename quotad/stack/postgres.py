@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import quote
 
 from quotad.stack.binaries import Binaries, find_binaries
@@ -23,13 +25,14 @@ from quotad.stack.unprivileged import Handle, server_identity
 
 ROLE = "quota"
 DATABASE = "quota"
-SOCKET_DIRECTORY_BYTES_MAX = 89
-"""A socket's path has at most 103 bytes on every system; `/.s.PGSQL.5432` comes on top."""
+SOCKET = ".s.PGSQL.5432"
+SOCKET_DIRECTORY_BYTES_MAX = 103 - len(SOCKET) - 1
+"""A socket's path has at most 103 bytes on every system."""
+PROBE_SECONDS_MAX = 1.0
 MAKE_SECONDS_MAX = 120.0
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "100",
     "shared_buffers": "128MB",
     "max_wal_size": "2GB",
     "jit": "off",
@@ -48,18 +51,24 @@ class Cluster:
     identity: Identity | None
     data: Handle
     sockets: Handle
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str]
+    """Beyond `SETTINGS`."""
 
     def command(self) -> Command:
         """The server in the foreground; SIGINT is its fast and clean stop."""
         settings = {**SETTINGS, "unix_socket_directories": self.sockets.name, **self.settings}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        argv = (self.binaries.postgres, "-D", self.data.name, *options)
+        argv = (self.binaries.postgres, "-D", self.data.name, *_options(settings))
         return _command(argv, self.identity, self.data, self.sockets)
 
     def is_ready(self) -> bool:
-        """True once the server says in its pid file that it takes connections."""
+        """True once the server listens and says in its pid file that it takes connections.
+
+        A killed server leaves such a file, too; one that listens has written its own.
+        """
         try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(PROBE_SECONDS_MAX)
+                probe.connect(str(self.socket_directory / SOCKET))
             lines = (self.directory / "postmaster.pid").read_text("utf-8").splitlines()
         except OSError:
             return False
@@ -71,7 +80,8 @@ class Cluster:
 
     def execute(self, statement: str) -> None:
         """Run one statement on the stopped cluster, in single-user mode, without a password."""
-        argv = (self.binaries.postgres, "--single", "-D", self.data.name, "-c", "exit_on_error=on", "postgres")
+        settings = {**self.settings, "exit_on_error": "on", "log_min_error_statement": "panic"}  # it may hold a secret
+        argv = (self.binaries.postgres, "--single", "-D", self.data.name, *_options(settings), "postgres")
         _run(_command(argv, self.identity, self.data), statement)
 
     def close(self) -> None:
@@ -84,7 +94,7 @@ class Cluster:
 
 
 def open_cluster(
-    parent: Path, password: str | None, new_password: str, settings: Mapping[str, str] | None = None
+    parent: Path, password: str | None, new_password: str, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Cluster:
     """The cluster `parent/postgres`, made where there is none; afterwards its password is `password or new_password`.
 
@@ -97,23 +107,20 @@ def open_cluster(
     socket_directory = _socket_directory(parent, identity)
     exists = (directory / "PG_VERSION").exists()
     if not exists:
-        _initialise(directory, binaries, identity, password or new_password)
-    cluster = Cluster(
-        directory,
-        socket_directory,
-        binaries,
-        identity,
-        Handle(directory, identity),
-        Handle(socket_directory, identity),
-        settings or {},
-    )
+        _initialise(directory, binaries, identity, password or new_password, settings)
+    data, sockets = Handle(directory, identity), Handle(socket_directory, identity)
+    cluster = Cluster(directory, socket_directory, binaries, identity, data, sockets, settings)
     if exists and password is None:
         cluster.execute(f"ALTER ROLE {ROLE} PASSWORD '{new_password}'")
     return cluster
 
 
-def _initialise(directory: Path, binaries: Binaries, identity: Identity | None, password: str) -> None:
+def _initialise(
+    directory: Path, binaries: Binaries, identity: Identity | None, password: str, settings: Mapping[str, str]
+) -> None:
     """Make the cluster beside its place and move it there when it is whole, so that a half-made one is never used."""
+    if directory.exists() and any(directory.iterdir()):
+        raise StackError(f"{directory} is there and holds no Postgres cluster: move it away")
     draft = directory.with_name(f"{directory.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
@@ -121,8 +128,10 @@ def _initialise(directory: Path, binaries: Binaries, identity: Identity | None, 
     password_file.touch(mode=0o600)
     password_file.write_text(f"{password}\n", "ascii")
     data, secret = Handle(draft, identity), Handle(password_file, identity)
-    cluster = Cluster(draft, draft, binaries, identity, data, data)
-    options = ("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions")
+    cluster = Cluster(draft, draft, binaries, identity, data, data, settings)
+    options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    if settings.get("fsync") == "off":
+        options.append("--no-sync")
     argv = (binaries.initdb, "-D", data.name, f"--username={ROLE}", f"--pwfile={secret.name}", *options)
     try:
         _run(_command(argv, identity, data, secret))
@@ -132,6 +141,10 @@ def _initialise(directory: Path, binaries: Binaries, identity: Identity | None, 
         secret.close()
         password_file.unlink()
     draft.rename(directory)
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
 def _command(argv: tuple[str, ...], identity: Identity | None, *handles: Handle) -> Command:

@@ -60,21 +60,18 @@ class Child:
 
     async def start(self) -> None:
         """Raises `StackError` where the program cannot be run."""
-        self.log_offset = self.log.size()
-        output = self.log.open()
-        command = self.service.command
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                **command.spawn_arguments(),
-            )
+            self.log_offset = self.log.size()
+            with self.log.open() as output:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self.service.command.argv,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    **self.service.command.spawn_arguments(),
+                )
         except OSError as exc:
             raise StackError(f"{self.name} cannot be started: {exc}") from exc
-        finally:
-            os.close(output)
         self._on_start(self.name, self._process.pid)
 
     async def wait_ready(self, seconds: float) -> None:

@@ -22,7 +22,7 @@ class Secrets:
     admin_token: str = field(repr=False)
     postgres_password: str = field(repr=False)
     knows_postgres_password: bool
-    """False where the password is new: no earlier start has noted one down."""
+    """False where an existing cluster may have another one: no earlier start has noted it down."""
     demo_api_key: str = field(repr=False)
     """Empty until it was made."""
 
@@ -31,10 +31,11 @@ def load_secrets(directory: DataDirectory, settings: StackSettings) -> Secrets:
     """The environment's tokens, else those of the last start, else new ones."""
     known: StackFile | dict[str, str] = read_stack(directory.path) or {}
     password = str(known.get("postgres_password", ""))
+    is_embedded = not settings.database_url.get_secret_value()
     return Secrets(
         settings.bootstrap_data_token.get_secret_value() or str(known.get("quotad_data_token", "")) or _new(),
         settings.bootstrap_admin_token.get_secret_value() or str(known.get("quotad_admin_token", "")) or _new(),
-        password or _new(),
+        password or (_new() if is_embedded else ""),
         bool(password),
         str(known.get("demo_api_key", "")),
     )

@@ -83,7 +83,10 @@ class Supervisor:
         while True:
             await asyncio.sleep(ROTATE_SECONDS)
             for child in self._children.values():
-                await asyncio.to_thread(child.log.rotate)
+                try:
+                    await asyncio.to_thread(child.log.rotate)
+                except OSError as exc:  # a full disk; the services matter more than their logs
+                    self._say(f"the log of {child.name} cannot be rotated: {exc.strerror}")
 
 
 @asynccontextmanager

@@ -27,6 +27,10 @@ from quotad.stack.supervisor import Supervisor, first_failure
 from servicekit.settings import load_settings
 from servicekit.stackfile import StackFile
 
+CONNECTIONS = 80
+"""Of quotad, the dashboard, commands and a few for a human."""
+CONNECTIONS_PER_PROXY = 10
+"""Twice a proxy's pool, which counts again while the proxy restarts."""
 BOOTSTRAP = "bootstrap token"
 """How the dashboard calls what its first sign-in needs."""
 DEMO_SERVES = "serving"
@@ -42,7 +46,10 @@ def up(options: Options, say: Say) -> None:
         _require_programs()
         require_free(ports)
         _clear(options.ready_file)
-        asyncio.run(_Run(directory, options, settings, ports, say).until_stopped())
+        try:
+            asyncio.run(_Run(directory, options, settings, ports, say).until_stopped())
+        except OSError as exc:
+            raise StackError(f"the data directory {directory.path} cannot be used: {exc}") from exc
 
 
 class _Run:
@@ -98,7 +105,9 @@ class _Run:
     async def _open_cluster(self, secrets: Secrets) -> Cluster:
         self._say("starting Postgres")
         known = secrets.postgres_password if secrets.knows_postgres_password else None
-        cluster = await asyncio.to_thread(open_cluster, self._directory.path, known, secrets.postgres_password)
+        settings = {"max_connections": str(CONNECTIONS + CONNECTIONS_PER_PROXY * len(self._ports.proxies))}
+        directory, new = self._directory.path, secrets.postgres_password
+        cluster = await asyncio.to_thread(open_cluster, directory, known, new, settings)
         self._exits.callback(cluster.close)
         return cluster
 

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,11 @@ from quotad.stack.logfiles import LogFile
 def test_a_log_that_has_grown_is_kept_once_and_starts_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logfiles, "BYTES_MAX", 10)
     log = LogFile(tmp_path / "proxy-1.log")
-    descriptor = log.open()
-    os.write(descriptor, b"the first lines\n")
-    log.rotate()
-    os.write(descriptor, b"later\n")
-    log.rotate()
-    os.close(descriptor)
+    with log.open() as output:
+        output.write(b"the first lines\n")
+        log.rotate()
+        output.write(b"later\n")
+        log.rotate()
     assert log.path.read_text() == "later\n"
     assert (tmp_path / "proxy-1.log.1").read_text() == "the first lines\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import asyncpg
 import psutil
 import pytest
 
+from quotad.stack.errors import StackError
 from quotad.stack.postgres import Cluster, open_cluster
 from tests.support.waiting import eventually_now
 
@@ -19,7 +21,7 @@ QUICK = {"fsync": "off"}
 
 
 @contextmanager
-def serving(cluster: Cluster, log: Path) -> Iterator[psutil.Process]:
+def serving(cluster: Cluster, log: Path, stop: signal.Signals = signal.SIGTERM) -> Iterator[psutil.Process]:
     command = cluster.command()
     with log.open("ab") as output:
         server = subprocess.Popen(command.argv, stdout=output, stderr=output, **command.spawn_arguments())
@@ -27,7 +29,7 @@ def serving(cluster: Cluster, log: Path) -> Iterator[psutil.Process]:
         eventually_now(cluster.is_ready, 20.0)
         yield psutil.Process(server.pid)
     finally:
-        server.terminate()
+        server.send_signal(stop)
         server.wait(20.0)
         cluster.close()
 
@@ -60,6 +62,25 @@ async def test_a_cluster_is_opened_again_with_its_data_even_where_its_password_w
     again = open_cluster(tmp_path, None, "new", QUICK)
     with serving(again, tmp_path / "log"):
         assert await ask(again.database_url("new"), "SELECT count(*) FROM kept") == 0
+
+
+async def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
+    for turn in range(2):
+        cluster = open_cluster(tmp_path, "right", "right")
+        with serving(cluster, tmp_path / "log", stop=signal.SIGKILL):  # leaves a pid file that says "ready"
+            url = cluster.database_url("right")
+            await ask(url, f"CREATE TABLE turn_{turn} ()")
+            assert await ask(url, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'turn_%'") == turn + 1
+
+
+def test_another_version_or_what_is_no_cluster_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "notes").touch()
+    with pytest.raises(StackError, match="holds no Postgres cluster: move it away"):
+        open_cluster(tmp_path, None, "right", QUICK)
+    (tmp_path / "postgres" / "PG_VERSION").write_text("15\n")
+    with pytest.raises(StackError, match="was made by Postgres 15; this program has 18, 16"):
+        open_cluster(tmp_path, None, "right", QUICK)
 
 
 async def test_a_path_too_long_for_a_socket_gets_a_short_one_that_goes_again(tmp_path: Path) -> None:
