@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx2
 from argon2 import PasswordHasher
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from dashboard.app import create_app, open_services
 from dashboard.auth.passwords import Passwords
@@ -59,6 +60,20 @@ class Dashboard:
     async def execute(self, statement: str) -> None:
         async with self.services.database.transaction() as connection:
             await connection.execute(text(statement))
+
+    @asynccontextmanager
+    async def database_away(self) -> AsyncIterator[None]:
+        """While the block runs, nobody can connect to the database, and whoever was connected is cut off."""
+        url = make_url(self.services.settings.database_url.get_secret_value())
+        connection = await asyncpg.connect(url.set(database="postgres").render_as_string(hide_password=False))
+        try:
+            await connection.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+            cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1"
+            await connection.execute(cut, url.database)
+            yield
+        finally:
+            await connection.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+            await connection.close()
 
 
 async def set_first_password(

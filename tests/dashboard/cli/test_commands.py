@@ -1,0 +1,165 @@
+"""The commands as processes: how they refuse to start, what they print, and how the service stops."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.dashboard.world import PASSWORD
+from tests.support.postgres import Server
+from tests.support.processes import RunningProcess, command, running
+from tests.support.stack import clean_environment
+
+NO_DATABASE = {"DASHBOARD_DATABASE_URL": "postgresql://nobody:word@127.0.0.1:1/none"}
+TOKEN_LINE = re.compile(r"^dashboard bootstrap token: (\S+)$", re.MULTILINE)
+
+
+def run(arguments: list[str], settings: Mapping[str, str], directory: Path, stdin: str = "") -> Any:
+    return subprocess.run(
+        [command("quota-dashboard"), *arguments],
+        env={**clean_environment(), "QUOTA_DATA_DIR": str(directory), **settings},
+        cwd=directory,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        input=stdin,
+    )
+
+
+def service(database_url: str, directory: Path, **settings: str) -> Any:
+    environment = {
+        **clean_environment(),
+        "QUOTA_DATA_DIR": str(directory),
+        "DASHBOARD_DATABASE_URL": database_url,
+        "DASHBOARD_LISTEN": "127.0.0.1:0",
+        **settings,
+    }
+    return running([command("quota-dashboard"), "serve"], directory / "output", env=environment, cwd=directory)
+
+
+def url_of(process: RunningProcess) -> str:
+    said = process.wait_for_output("dashboard started")
+    [line] = [line for line in said.splitlines() if "dashboard started" in line]
+    return f"http://{json.loads(line)['listen']}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (["serve"], {}, "DASHBOARD_DATABASE_URL: not set"),
+        (["serve"], {"DASHBOARD_HASHES_MAX": "many"}, "DASHBOARD_HASHES_MAX: "),
+        (["serve", "--listen", "nowhere"], {}, "DASHBOARD_LISTEN: "),
+        (["serve", "--listen", "127.0.0.1:0"], {"DASHBOARD_DATABASE_URL": "mysql://x/y"}, "DASHBOARD_DATABASE_URL: "),
+        (["serve", "--listen", "0.0.0.0:0"], NO_DATABASE, "not a loopback address"),
+        (["serve", "--listen", "127.0.0.1:0"], NO_DATABASE, "cannot be used"),
+        (["migrate"], NO_DATABASE, "cannot be used"),
+        (["set-password"], NO_DATABASE, "at least 8 characters"),
+    ],
+)
+def test_a_command_that_cannot_work_ends_in_one_clear_line(
+    arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    done = run(arguments, settings, tmp_path)
+    assert done.returncode == 2
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("quota-dashboard: ")
+    assert said in line
+    assert "word@" not in line
+    assert done.stdout == ""
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        done = run(["serve", "--listen", address], NO_DATABASE, tmp_path)
+    assert done.returncode == 2
+    assert f"cannot listen on {address} (DASHBOARD_LISTEN)" in done.stderr
+
+
+def test_a_certificate_that_cannot_be_read_is_named(database_url: str, tmp_path: Path) -> None:
+    settings = {"DASHBOARD_DATABASE_URL": database_url, "DASHBOARD_LISTEN": "127.0.0.1:0"}
+    done = run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"], settings, tmp_path)
+    assert done.returncode == 2
+    assert "DASHBOARD_TLS_CERT" in done.stderr.splitlines()[-1]
+
+
+def test_a_database_that_was_not_migrated_is_refused_until_it_is(postgres_server: Server, tmp_path: Path) -> None:
+    postgres_server.execute("CREATE DATABASE dashboard_empty")
+    settings = {
+        "DASHBOARD_DATABASE_URL": postgres_server.url_of("dashboard_empty"),
+        "DASHBOARD_LISTEN": "127.0.0.1:0",
+    }
+    try:
+        refused = run(["serve"], settings, tmp_path)
+        assert refused.returncode == 2
+        assert "run its migrate command first" in refused.stderr
+        for _ in range(2):
+            assert run(["migrate"], settings, tmp_path).stdout == "the schema dashboard is at version 0001\n"
+        with service(settings["DASHBOARD_DATABASE_URL"], tmp_path) as process:
+            url_of(process)
+    finally:
+        postgres_server.execute("DROP DATABASE dashboard_empty WITH (FORCE)")
+
+
+def test_the_bootstrap_token_is_printed_once_at_each_start_until_a_password_is_set(
+    database_url: str, tmp_path: Path
+) -> None:
+    tokens = []
+    for _ in range(2):
+        with service(database_url, tmp_path) as process:
+            url = url_of(process)
+            [token] = TOKEN_LINE.findall(process.output)
+            assert process.output.count(token) == 1
+            tokens.append(token)
+            if len(tokens) == 2:
+                body = {"bootstrapToken": token, "newPassword": PASSWORD}
+                assert httpx2.post(f"{url}/api/auth/password", json=body).status_code == 200
+    assert tokens[0] != tokens[1]
+    with service(database_url, tmp_path) as process:
+        url_of(process)
+        assert "bootstrap token" not in process.output
+
+
+def test_a_given_bootstrap_token_is_used(database_url: str, tmp_path: Path) -> None:
+    with service(database_url, tmp_path, DASHBOARD_BOOTSTRAP_TOKEN="a-token-of-mine") as process:
+        body = {"bootstrapToken": "a-token-of-mine", "newPassword": PASSWORD}
+        assert httpx2.post(f"{url_of(process)}/api/auth/password", json=body).status_code == 200
+
+
+def test_a_password_set_by_command_ends_all_sessions_and_forgets_failed_attempts(
+    database_url: str, tmp_path: Path
+) -> None:
+    settings = {"DASHBOARD_DATABASE_URL": database_url}
+    assert run(["set-password"], settings, tmp_path, "first password\n").returncode == 0
+    with service(database_url, tmp_path, DASHBOARD_ATTEMPTS_PER_ADDRESS_MAX="1") as process:
+        with httpx2.Client(base_url=url_of(process)) as client:
+            assert client.post("/api/auth/login", json={"password": "first password"}).status_code == 200
+            assert client.post("/api/auth/login", json={"password": "wrong"}).status_code == 401
+            assert client.post("/api/auth/login", json={"password": "first password"}).status_code == 429
+            done = run(["set-password"], settings, tmp_path, f"{PASSWORD}\n")
+            assert (done.returncode, done.stdout) == (0, "the password is set; all sessions have ended\n")
+            assert client.get("/api/auth/session").json()["authenticated"] is False
+            assert client.post("/api/auth/login", json={"password": PASSWORD}).status_code == 200
+        assert PASSWORD not in process.output
+
+
+def test_the_service_starts_without_quotad_and_stops_on_a_signal(database_url: str, tmp_path: Path) -> None:
+    with service(database_url, tmp_path, DASHBOARD_QUOTAD_ADDRESS="127.0.0.1:1") as process:
+        url = url_of(process)
+        assert httpx2.get(f"{url}/healthz").json() == {"status": "ok"}
+        [metrics] = re.findall(r'"metrics_listen": "([^"]+)"', process.output)
+        assert httpx2.get(f"http://{metrics}/readyz").text == "ready\n"
+        process.signal(signal.SIGTERM)
+        assert process.wait() == 0
