@@ -18,7 +18,7 @@ from tests.browser.steps import (
     respond,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
 
 def chosen(page: Page, value: str) -> Locator:

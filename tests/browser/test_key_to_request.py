@@ -21,7 +21,7 @@ from tests.browser.steps import (
     respond,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
 
 async def test_a_request_shows_with_its_tokens_and_moves_its_limit(page: Page, operator: Operator) -> None:
@@ -70,6 +70,8 @@ async def test_a_key_is_edited_disabled_and_deleted(page: Page, operator: Operat
     await expect(limit_line(page, "passing")).to_contain_text("of 600,000")
     await expect(limit_line(page, "passing")).to_contain_text(counted)
 
+    await page.get_by_role("textbox", name="Search").fill("PASS")
+    await expect(page.get_by_role("article")).to_have_count(1)
     await choose_action(page, "passing", "Disable")
     await expect(key_card(page, "passing")).to_contain_text("Disabled")
     with pytest.raises(APIStatusError) as refused:

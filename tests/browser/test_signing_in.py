@@ -7,7 +7,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PASSWORD
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
 
 async def sign_in(page: Page, password: str) -> None:
@@ -63,3 +63,14 @@ async def test_a_narrow_and_dark_screen_has_everything(page: Page) -> None:
     assert await page.locator("html").get_attribute("data-mantine-color-scheme") == "dark"
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert await page.evaluate(overflow) == 0
+
+
+async def test_what_was_read_stays_in_sight_while_the_service_is_away(page: Page) -> None:
+    await page.goto("/accounts")
+    demo = page.get_by_role("row", name="demo")
+    await expect(demo).to_be_visible()
+    await page.route("**/api/**", lambda route: route.abort())
+    await expect(page.get_by_role("status")).to_contain_text("does not answer", timeout=20_000)
+    await expect(demo).to_be_visible()
+    await page.unroute("**/api/**")
+    await expect(page.get_by_role("status")).to_have_count(0)

@@ -12,6 +12,7 @@ import { ServiceFailurePage } from "@/components/ServiceFailurePage";
 import { Shell } from "@/components/Shell";
 import { AccountsPage } from "@/features/accounts/AccountsPage";
 import { KeysPage } from "@/features/keys/KeysPage";
+import { keySearch } from "@/features/keys/search";
 import { RequestsPage } from "@/features/requests/RequestsPage";
 import { requestSearch, withoutDefaults } from "@/features/requests/search";
 import { FirstStartPage } from "@/features/session/FirstStartPage";
@@ -59,7 +60,12 @@ const requests = createRoute({
   component: RequestsPage,
 });
 
-const keys = createRoute({ getParentRoute: () => signedIn, path: "/keys", component: KeysPage });
+const keys = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/keys",
+  validateSearch: keySearch,
+  component: KeysPage,
+});
 
 const accounts = createRoute({ getParentRoute: () => signedIn, path: "/accounts", component: AccountsPage });
 

@@ -1,4 +1,4 @@
-import { Button, createTheme, Modal, Table, Tooltip } from "@mantine/core";
+import { Alert, Button, createTheme, Modal, Table, Tooltip } from "@mantine/core";
 
 /** Height of the bar at the top; what sticks below it starts there. */
 export const HEADER_PIXELS = 48;
@@ -14,6 +14,7 @@ export const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace",
   headings: { fontWeight: "650", sizes: { h1: { fontSize: "1.25rem" }, h2: { fontSize: "1rem" } } },
   components: {
+    Alert: Alert.extend({ defaultProps: { variant: "default" } }),
     Button: Button.extend({ styles: { label: { fontWeight: 500 } } }),
     Modal: Modal.extend({
       defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.5 } },

@@ -26,8 +26,9 @@ export class Unreachable extends Error {
   }
 }
 
-export function isSignedOut(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401 && error.code === "not_signed_in";
+/** The session has ended, or belongs to a sign-in that another tab has replaced: it must be read again. */
+export function isSessionOver(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === "not_signed_in" || error.code === "csrf_failed");
 }
 
 function readError(answer: unknown): { code: string; message: string } | null {

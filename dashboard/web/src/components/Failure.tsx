@@ -6,7 +6,11 @@ type Props = { error: Error; title?: string; onRetry?: () => void };
 /** An error where the content would stand: what happened, and what can be done. */
 export function Failure({ error, title = "This could not be loaded", onRetry }: Props) {
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle size={18} />} title={title} role="alert">
+    <Alert
+      icon={<IconAlertTriangle size={18} color="var(--mantine-color-red-6)" />}
+      title={title}
+      role="alert"
+    >
       <Group justify="space-between" align="center" gap="sm">
         <Text size="sm">{error.message}</Text>
         {onRetry && (

@@ -10,9 +10,9 @@ export function OutdatedNotice({ query }: Props) {
     return null;
   }
   return (
-    <Alert color="yellow" variant="light" p="xs" icon={<IconCloudOff size={18} />} role="status">
+    <Alert p="xs" icon={<IconCloudOff size={18} color="var(--mantine-color-yellow-6)" />} role="status">
       <Text size="sm">
-        As of {localClock(new Date(query.dataUpdatedAt))}. {query.error.message}
+        This was read at {localClock(new Date(query.dataUpdatedAt))}. {query.error.message}
       </Text>
     </Alert>
   );

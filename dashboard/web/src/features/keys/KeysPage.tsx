@@ -1,18 +1,23 @@
 import { Button, EmptyState, Skeleton, Stack, Text } from "@mantine/core";
-import { IconKey, IconPlus } from "@tabler/icons-react";
+import { IconFilterOff, IconKey, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import type { ApiKey } from "@/api/schema.gen";
 import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
+import { SearchField } from "@/components/SearchField";
 import { KeyCard } from "@/features/keys/KeyCard";
 import { CreateKeyDialog, DeleteKeyDialog, EditKeyDialog } from "@/features/keys/KeyDialogs";
 import { apiKeysQuery } from "@/features/keys/queries";
+import { isMeant } from "@/features/keys/search";
 import { count } from "@/lib/format";
 import { usePolling } from "@/lib/polling";
 
 type Dialog = { kind: "create" } | { kind: "edit" | "delete"; apiKey: ApiKey };
+
+const route = getRouteApi("/signed-in/keys");
 
 export function KeysPage() {
   const { interval } = usePolling();
@@ -21,6 +26,7 @@ export function KeysPage() {
   return (
     <Stack gap="sm">
       <PageHeader title="Keys" aside={keys.data && <Many many={keys.data.length} />}>
+        <KeySearch />
         <Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: "create" })}>
           New key
         </Button>
@@ -28,19 +34,41 @@ export function KeysPage() {
       <OutdatedNotice query={keys} />
       {keys.isPending && <KeysSkeleton />}
       {keys.isLoadingError && <Failure error={keys.error} onRetry={() => void keys.refetch()} />}
-      {keys.data?.length === 0 && <NoKeys />}
-      {keys.data?.map((apiKey) => (
-        <KeyCard
-          key={apiKey.apiKeyId}
-          apiKey={apiKey}
-          now={new Date(keys.dataUpdatedAt)}
-          onEdit={() => setDialog({ kind: "edit", apiKey })}
-          onDelete={() => setDialog({ kind: "delete", apiKey })}
-        />
-      ))}
+      {keys.data && <KeyList apiKeys={keys.data} now={new Date(keys.dataUpdatedAt)} open={setDialog} />}
       <OpenDialog dialog={dialog} onClose={() => setDialog(null)} />
     </Stack>
   );
+}
+
+function KeySearch() {
+  const { search = "" } = route.useSearch();
+  const navigate = route.useNavigate();
+  return (
+    <SearchField
+      placeholder="Name or id"
+      value={search}
+      onChange={(text) => void navigate({ search: { search: text || undefined }, replace: true })}
+    />
+  );
+}
+
+type ListProps = { apiKeys: ApiKey[]; now: Date; open: (dialog: Dialog) => void };
+
+function KeyList({ apiKeys, now, open }: ListProps) {
+  const { search } = route.useSearch();
+  const shown = apiKeys.filter((apiKey) => isMeant(apiKey, search));
+  if (shown.length === 0) {
+    return search ? <EmptyState icon={<IconFilterOff />} title="No key has this name" py="xl" /> : <NoKeys />;
+  }
+  return shown.map((apiKey) => (
+    <KeyCard
+      key={apiKey.apiKeyId}
+      apiKey={apiKey}
+      now={now}
+      onEdit={() => open({ kind: "edit", apiKey })}
+      onDelete={() => open({ kind: "delete", apiKey })}
+    />
+  ));
 }
 
 function OpenDialog({ dialog, onClose }: { dialog: Dialog | null; onClose: () => void }) {

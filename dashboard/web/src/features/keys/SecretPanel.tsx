@@ -12,7 +12,10 @@ export function SecretPanel({ secret, allowedModels, onDone }: Props) {
   const { data: session } = useQuery(sessionQuery);
   return (
     <Stack gap="md">
-      <Alert color="yellow" variant="light" icon={<IconEyeOff size={18} />} title="Copy the secret now">
+      <Alert
+        icon={<IconEyeOff size={18} color="var(--mantine-color-yellow-6)" />}
+        title="Copy the secret now"
+      >
         <Text size="sm">Only its fingerprint is kept. It cannot be shown again.</Text>
       </Alert>
       <Paper withBorder px="sm" py={6}>

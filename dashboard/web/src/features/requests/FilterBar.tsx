@@ -1,8 +1,8 @@
 import { Group, Stack } from "@mantine/core";
 import type { RequestLogOptions } from "@/api/schema.gen";
+import { SearchField } from "@/components/SearchField";
 import { ActiveFilters, FACET_LABELS } from "@/features/requests/ActiveFilters";
 import { FacetMenu } from "@/features/requests/FacetMenu";
-import { SearchField } from "@/features/requests/SearchField";
 import type { Facet } from "@/features/requests/search";
 import { TimeFilter } from "@/features/requests/TimeFilter";
 import { useFacetOptions } from "@/features/requests/useFacetOptions";
@@ -17,6 +17,7 @@ export function FilterBar({ options }: { options: RequestLogOptions | undefined 
     <Stack gap={8}>
       <Group gap={8} role="search">
         <SearchField
+          placeholder="Request id, model, error…"
           value={search.search ?? ""}
           onChange={(text) => change({ search: text || undefined }, { replace: true })}
         />

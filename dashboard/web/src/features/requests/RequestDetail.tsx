@@ -39,10 +39,8 @@ function Outcome({ request }: { request: RequestLog }) {
   }
   return (
     <Alert
-      color={color}
-      variant="light"
       p="sm"
-      title={`HTTP ${request.httpStatus} ${request.errorCode ?? ""}`}
+      title={<Text span inherit c={color}>{`HTTP ${request.httpStatus} ${request.errorCode ?? ""}`}</Text>}
     >
       <Text size="sm">{request.errorMessage ?? meaning}</Text>
     </Alert>

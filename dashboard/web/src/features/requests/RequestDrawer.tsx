@@ -1,4 +1,4 @@
-import { ActionIcon, Drawer, Group, Stack, Text } from "@mantine/core";
+import { ActionIcon, Drawer, Group, Stack, Text, Tooltip } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import { useRef } from "react";
@@ -14,7 +14,7 @@ type Props = {
   onOpen: (id: string | null) => void;
 };
 
-/** One request in full, beside the list; arrow keys walk through the list. */
+/** One request in full, beside the list; J and K walk through the list. */
 export function RequestDrawer({ requests, opened, onOpen }: Props) {
   const index = requests.findIndex(({ requestLogId }) => requestLogId === opened);
   const request = useLast(requests[index]);
@@ -25,8 +25,8 @@ export function RequestDrawer({ requests, opened, onOpen }: Props) {
     }
   };
   useHotkeys([
-    ["ArrowUp", () => step(-1)],
-    ["ArrowDown", () => step(1)],
+    ["K", () => step(-1)],
+    ["J", () => step(1)],
   ]);
   return (
     <Drawer
@@ -48,7 +48,7 @@ export function RequestDrawer({ requests, opened, onOpen }: Props) {
               onClick={() => step(-1)}
             />
             <StepButton
-              label="Older request"
+              label="Older request (J)"
               icon={IconChevronDown}
               disabled={index < 0 || index === requests.length - 1}
               onClick={() => step(1)}
@@ -82,9 +82,11 @@ type StepProps = { label: string; icon: typeof IconChevronUp; disabled: boolean;
 
 function StepButton({ label, icon: Icon, disabled, onClick }: StepProps) {
   return (
-    <ActionIcon size="sm" variant="default" aria-label={label} disabled={disabled} onClick={onClick}>
-      <Icon size={14} />
-    </ActionIcon>
+    <Tooltip label={label}>
+      <ActionIcon size="sm" variant="default" aria-label={label} disabled={disabled} onClick={onClick}>
+        <Icon size={14} />
+      </ActionIcon>
+    </Tooltip>
   );
 }
 

@@ -5,10 +5,10 @@ import { useEffect, useRef, useState } from "react";
 
 const PAUSE_MILLISECONDS = 300;
 
-type Props = { value: string; onChange: (value: string) => void };
+type Props = { placeholder: string; value: string; onChange: (value: string) => void };
 
 /** Free text; what is typed reaches the address after a short pause, what changes the address shows here. */
-export function SearchField({ value, onChange }: Props) {
+export function SearchField({ placeholder, value, onChange }: Props) {
   const [text, setText] = useState(value);
   const sent = useRef(value);
   const input = useRef<HTMLInputElement>(null);
@@ -39,7 +39,7 @@ export function SearchField({ value, onChange }: Props) {
       size="xs"
       w={{ base: "100%", xs: 260 }}
       aria-label="Search"
-      placeholder="Request id, model, error…"
+      placeholder={placeholder}
       leftSection={<IconSearch size={14} />}
       rightSection={
         text ? (
