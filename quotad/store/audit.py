@@ -8,7 +8,8 @@ from datetime import datetime
 import asyncpg
 
 from quotad.store import statements
-from quotad.store.connections import CONNECT_SECONDS_MAX, translated
+from quotad.store.connections import CONNECT_SECONDS_MAX
+from quotad.store.failures import translated
 
 
 @dataclass(frozen=True, slots=True)

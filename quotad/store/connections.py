@@ -1,34 +1,22 @@
-"""Dedicated connections for the ledger, a bounded queue in front of them, and what a driver's error means.
-
-Nothing of the driver leaves this package: its errors become `StoreUnavailable`, `Overloaded` or the signal to plan
-again.
-"""
+"""Connections of their own for the ledger, and a bounded queue in front of them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from quotad.errors import Overloaded, StoreUnavailable
+from quotad.errors import Overloaded
+from quotad.store.failures import ConnectionLost, translated
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
-QT_CODES = frozenset({"QT001", "QT002", "QT003"})
-"""What `apply_v1` raises when an assumption of the plan no longer holds."""
-CONNECTION_LOST = (
-    asyncpg.ConnectionDoesNotExistError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    # A server that ends a session between two statements leaves the driver in a state of its own.
-    asyncpg.InternalClientError,
-)
 JSONB_VERSION = b"\x01"
 """First byte of jsonb's binary form."""
 CONNECT_SECONDS_MAX = 5.0
@@ -57,14 +45,6 @@ class StoreSettings:
     default_lease_seconds: float = 120.0
     horizon_seconds: float = 7 * 86400.0
     """How long a reservation that is no longer open is kept, so that a repeat is recognised."""
-
-
-class PlanAgain(Exception):
-    """The rows moved under the plan; nothing was written. Plan again on fresh rows."""
-
-
-class ConnectionLost(StoreUnavailable):
-    """The connection broke under an operation, which may have been committed: repeat it with the same ids."""
 
 
 class Connections:
@@ -98,15 +78,13 @@ class Connections:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Connection]:
-        """One connection for one operation; `Overloaded` where too many wait or the wait is too long."""
+        """One connection for one operation; `Overloaded` where too many wait, `StoreUnavailable` after too long."""
         if self._waiting >= self._queue_max:
             raise Overloaded("too many operations are waiting for the database")
         self._waiting += 1
         try:
             with translated():
                 connection = await self._pool.acquire(timeout=self._wait_seconds)
-        except TimeoutError as exc:
-            raise Overloaded("no database connection became free in time") from exc
         finally:
             self._waiting -= 1
         try:
@@ -132,38 +110,6 @@ class Connections:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Give a driver's error its meaning."""
-    try:
-        yield
-    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as exc:
-        raise PlanAgain from exc
-    except (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError) as exc:
-        raise Overloaded("the database did not answer in time") from exc
-    except CONNECTION_LOST as exc:
-        raise ConnectionLost("the connection to the database was lost") from exc
-    except asyncpg.PostgresError as exc:
-        if exc.sqlstate in QT_CODES:
-            raise PlanAgain from exc
-        if _is_away(exc):
-            raise StoreUnavailable("the database is not available") from exc
-        raise
-    except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError):
-        raise
-    except asyncpg.InterfaceError as exc:
-        raise ConnectionLost("the connection to the database was lost") from exc
-    except OSError as exc:
-        raise StoreUnavailable("the database is not available") from exc
-
-
-def _is_away(error: asyncpg.PostgresError) -> bool:
-    connection_trouble = asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError
-    unusable = asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError
-    closed = asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.ReadOnlySQLTransactionError
-    return isinstance(error, (*connection_trouble, *unusable, *closed))
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:

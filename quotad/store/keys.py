@@ -19,7 +19,8 @@ from quotad.core.validation import check_id, check_key_changes, check_key_draft
 from quotad.errors import EtagMismatch, InvalidRequest, Overloaded, ResourceNotFound
 from quotad.store import statements
 from quotad.store.configuration import describe, load_keys, secret_hash
-from quotad.store.connections import Connection, Connections, PlanAgain
+from quotad.store.connections import Connection, Connections
+from quotad.store.failures import PlanAgain
 from quotad.values import ApiKey, KeyDescription, Limit
 
 SECRET_PREFIX = "sk-quota-"  # noqa: S105

@@ -28,7 +28,8 @@ from quotad.core.validation import check_finalize, check_id, check_release, chec
 from quotad.errors import Overloaded, QuotaError, QuotaExceeded, ReservationNotFound
 from quotad.store import statements
 from quotad.store.configuration import describe, resolve_scope, resolve_subject
-from quotad.store.connections import ConnectionLost, Connections, PlanAgain, StoreSettings
+from quotad.store.connections import Connections, StoreSettings
+from quotad.store.failures import ConnectionLost, PlanAgain
 from quotad.store.locked import OUTAGE_AFTER, run_locked
 from quotad.store.rows import reservation_from
 from quotad.values import KeyDescription, Reservation, Scope, Subject

@@ -20,7 +20,8 @@ from quotad.core.plan import plan, windows_needed
 from quotad.core.state import LedgerState, Writes
 from quotad.store import statements
 from quotad.store.configuration import load_keys
-from quotad.store.connections import Connection, PlanAgain, StoreSettings
+from quotad.store.connections import Connection, StoreSettings
+from quotad.store.failures import PlanAgain
 from quotad.store.rows import reservation_from, reservation_row, window_arrays, window_row, windows_from
 
 OUTAGE_AFTER = timedelta(seconds=10)

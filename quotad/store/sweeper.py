@@ -16,12 +16,15 @@ log = structlog.get_logger(__name__)
 
 
 async def run(ledger: Ledger, stopping: asyncio.Event, on_expired: Callable[[int], object] = lambda _: None) -> None:
-    """Sweep until told to stop; a database that is away is asked again at the next turn."""
+    """Sweep until told to stop; whatever goes wrong is tried again at the next turn."""
     while not stopping.is_set():
         try:
             moved = await ledger.sweep()
         except Unavailable as away:
             log.warning("sweep failed", reason=away.reason)
+        except Exception:
+            # The daemon serves without a sweeper: admission expires what is in its way.
+            log.exception("sweep failed")
         else:
             on_expired(moved)
         try:

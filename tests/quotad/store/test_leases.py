@@ -115,3 +115,14 @@ async def test_a_lease_is_one_second_to_a_day(bench: Bench, lease: timedelta) ->
         await bench.reserve("r", 1, lease=lease)
     with pytest.raises(InvalidRequest):
         await bench.store.ledger.renew(Renew(Scope(), ("r",), lease))
+
+
+async def test_a_sweeper_survives_what_it_did_not_expect(bench: Bench) -> None:
+    await bench.execute("ALTER TABLE quotad.lease_clock RENAME TO elsewhere")
+    stopping = asyncio.Event()
+    sweeping = asyncio.create_task(sweeper.run(bench.store.ledger, stopping))
+    await bench.store.ping()
+    await asyncio.wait((sweeping,), timeout=1.5)
+    assert not sweeping.done()
+    stopping.set()
+    await sweeping
