@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from quotad.values import Amounts
+from proxy.metering.usage import Amounts
 
 
 def estimate_seen(held: Amounts, output_bytes: int, bytes_per_token: float) -> Amounts:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from quotad.values import Amounts
+from proxy.metering.usage import Amounts
 
 TEXT_FIELDS = ("input", "instructions", "tools", "text", "prompt")
 """Top-level fields that a model reads."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.metering.events import Event
-from quotad.values import Amounts
+
+Amounts = Mapping[str, int]
+"""Metric to amount, as the ledger takes them."""
 
 TOKENS_MAX = 10**12
 """The largest amount that the ledger takes."""
