@@ -12,5 +12,5 @@ from tests.dashboard.world import Dashboard, running
 @pytest.fixture
 async def dashboard(database_url: str) -> AsyncIterator[Dashboard]:
     """A dashboard whose quotad is away."""
-    async with running(database_url) as dashboard:
+    async with running(database_url, quotad_retry_seconds=0.3) as dashboard:
         yield dashboard

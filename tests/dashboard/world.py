@@ -104,7 +104,7 @@ async def running(
     **settings: Any,
 ) -> AsyncIterator[Dashboard]:
     """A dashboard for the length of the block; without a quotad unless `quotad_address` names one."""
-    defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE, "quotad_retry_seconds": 0.3}
+    defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE}
     loaded = load_dashboard_settings(database_url=database_url, **{**defaults, **settings})
     async with open_services(loaded) as opened:
         services = replace(opened, passwords=Passwords(CHEAP, loaded.hashes_max))

@@ -237,7 +237,7 @@ async def test_a_quotad_that_comes_back_is_found_again(database_url: str) -> Non
     listener = bind(Listen("127.0.0.1", 0), setting="test")
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     async with (
-        running(database_url, quotad_address=address, quotad_token=ADMIN_TOKEN) as dashboard,
+        running(database_url, quotad_address=address, quotad_token=ADMIN_TOKEN, quotad_retry_seconds=1.0) as dashboard,
         dashboard.signed_in() as operator,
     ):
         assert (await operator.get("/api/api-keys")).status_code == 503

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from dashboard.auth import cookies
+from dashboard.auth.bootstrap import BootstrapToken
 from tests.dashboard.world import BOOTSTRAP_TOKEN, PASSWORD, Dashboard, code_of, running, set_first_password, sign_in
 
 
@@ -30,6 +31,12 @@ async def test_the_first_password_is_set_with_the_bootstrap_token_and_signs_in(d
         assert answer.status_code == 200
         assert (await client.get("/api/auth/session")).json() == answer.json()
         assert (await client.get("/api/accounts")).status_code == 200
+
+
+def test_a_bootstrap_token_is_made_anew_unless_one_is_given() -> None:
+    assert BootstrapToken.given_or_new("").value != BootstrapToken.given_or_new("").value
+    assert BootstrapToken.given_or_new("given").value == "given"
+    assert not BootstrapToken.given_or_new("").is_right("")
 
 
 async def test_the_bootstrap_token_works_once(dashboard: Dashboard) -> None:
