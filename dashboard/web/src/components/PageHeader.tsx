@@ -17,7 +17,11 @@ export function PageHeader({
         <Title order={1}>{title}</Title>
         {aside}
       </Group>
-      {children && <Group gap="xs">{children}</Group>}
+      {children && (
+        <Group gap="xs" wrap="nowrap" w={{ base: "100%", xs: "auto" }}>
+          {children}
+        </Group>
+      )}
     </Group>
   );
 }

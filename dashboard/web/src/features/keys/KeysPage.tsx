@@ -27,7 +27,12 @@ export function KeysPage() {
     <Stack gap="sm">
       <PageHeader title="Keys" aside={keys.data && <Many many={keys.data.length} />}>
         <KeySearch />
-        <Button size="xs" leftSection={<IconPlus size={16} />} onClick={() => setDialog({ kind: "create" })}>
+        <Button
+          size="xs"
+          flex="none"
+          leftSection={<IconPlus size={16} />}
+          onClick={() => setDialog({ kind: "create" })}
+        >
           New key
         </Button>
       </PageHeader>

@@ -52,7 +52,7 @@ function RequestTableHead() {
         <Table.Th ta="right" visibleFrom="lg">
           First byte
         </Table.Th>
-        <Table.Th ta="right" visibleFrom="md">
+        <Table.Th ta="right" visibleFrom="sm">
           Duration
         </Table.Th>
         <Table.Th visibleFrom="lg">Reservation</Table.Th>
