@@ -23,7 +23,7 @@ TOKENS_MAX = 10**12
 TERMINAL_TYPES = frozenset(("response.completed", "response.incomplete", "response.failed", "error"))
 UNNAMED = frozenset(("", "message"))
 TERMINAL_TYPE = re.compile(rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"')
-DELTA_TEXT = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]|\\.)*)"')
+DELTA_TEXT = re.compile(rb'"delta"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 @dataclass(frozen=True, slots=True)

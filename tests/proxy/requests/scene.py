@@ -33,6 +33,8 @@ MODEL = "gpt-5.1"
 LIMIT = 1_000_000
 REQUEST: Mapping[str, Any] = {"model": MODEL, "input": "Say something."}
 STREAM: Mapping[str, Any] = {**REQUEST, "stream": True}
+HASTY: Mapping[str, Any] = {"quotad_seconds_max": 0.5, "quotad_retry_seconds": 0.5}
+"""Settings for tests in which quotad does not answer."""
 HELD = {"requests": 1, "input_tokens": 5, "output_tokens": 4096, "total_tokens": 4101}
 """What these requests hold: 14 bytes of text, and the default output."""
 
@@ -177,8 +179,6 @@ async def open_scene(
             "database_url": database_url,
             "quotad_address": running.address,
             "quotad_token": SecretStr(DATA_TOKEN),
-            "quotad_seconds_max": 1.0,
-            "quotad_retry_seconds": 1.0,
             "key_file": directory / "proxy.key",
             "request_log_flush_seconds": 0.05,
             "stop_seconds": 1.0,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proxy.requests.scene import HELD, STREAM, Scene, open_scene, static
+from tests.proxy.requests.scene import HASTY, HELD, STREAM, Scene, open_scene, static
 from tests.support.daemons import quotad
 from tests.support.waiting import eventually
 
@@ -105,7 +105,7 @@ async def test_a_worker_that_stops_settles_what_it_cuts_off(database_url: str, t
 
 async def test_a_stream_ends_in_time_while_its_charge_is_still_on_the_way(database_url: str, tmp_path: Path) -> None:
     """S1: delivery goes on in the background with the same id."""
-    async with open_scene(database_url, tmp_path, static(), settle_wait_seconds=0.2) as scene:
+    async with open_scene(database_url, tmp_path, static(), settle_wait_seconds=0.2, **HASTY) as scene:
         async with scene.streaming(behaviour="slow;ms=20", words=5) as response:
             lines = response.aiter_lines()
             await anext(lines)
@@ -119,7 +119,7 @@ async def test_a_stream_ends_in_time_while_its_charge_is_still_on_the_way(databa
 
 async def test_a_charge_outlives_an_outage_of_quotad(database_url: str, tmp_path: Path) -> None:
     """B2, S1: the same Finalize is repeated until quotad is back; the request was answered all the same."""
-    async with open_scene(database_url, tmp_path, static(), settle_wait_seconds=0.2) as scene:
+    async with open_scene(database_url, tmp_path, static(), settle_wait_seconds=0.2, **HASTY) as scene:
         async with scene.streaming(behaviour="slow;ms=30", words=10) as response:
             lines = response.aiter_lines()
             await anext(lines)
@@ -134,7 +134,7 @@ async def test_a_charge_outlives_an_outage_of_quotad(database_url: str, tmp_path
 
 async def test_quotad_away_is_told_and_nothing_is_served_unmetered(database_url: str, tmp_path: Path) -> None:
     """S7"""
-    async with open_scene(database_url, tmp_path, static(), settle_stop_seconds=0.1) as scene:
+    async with open_scene(database_url, tmp_path, static(), settle_stop_seconds=0.1, **HASTY) as scene:
         await scene.post()
         await scene.daemon.stop()
         refused = await scene.post()

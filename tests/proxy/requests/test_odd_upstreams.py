@@ -172,7 +172,7 @@ async def test_the_upstream_gets_the_callers_bytes_and_the_accounts_credentials(
 async def test_a_caller_who_reads_slowly_slows_the_upstream_down(database_url: str, tmp_path: Path) -> None:
     """Back-pressure: what the caller has not read lies upstream, and the report is not lost."""
     big = event("response.output_text.delta", delta="x" * 60_000)
-    parts = [SSE_HEAD, CREATED, *([big] * 800), terminal()]
+    parts = [SSE_HEAD, CREATED, *([big] * 400), terminal()]
     async with answering(database_url, tmp_path, parts, queue_bytes_max=65_536) as (scene, up):
         async with scene.streaming() as response:
             chunks = response.aiter_bytes()
