@@ -68,12 +68,19 @@ def check_finalize(operation: Finalize) -> None:
 
 def check_release(operation: Release) -> None:
     check_id("reservation_id", operation.reservation_id)
-    _check_bytes("reason", operation.reason, REASON_BYTES_MAX)
+    check_text("reason", operation.reason, REASON_BYTES_MAX)
 
 
 def check_id(field: str, value: str) -> None:
     if not _ID.fullmatch(value):
         raise InvalidRequest(field, f"{field} must match [A-Za-z0-9._:-]{{1,128}}")
+
+
+def check_text(field: str, value: str, bytes_max: int) -> None:
+    if len(value.encode()) > bytes_max:
+        raise InvalidRequest(field, f"at most {bytes_max} bytes")
+    if "\0" in value:
+        raise InvalidRequest(field, "NUL is not allowed")
 
 
 def check_key_draft(draft: KeyDraft) -> None:
@@ -130,7 +137,7 @@ def _check_window(window: Window) -> None:
 
 
 def _check_pattern(field: str, pattern: str) -> None:
-    _check_bytes(field, pattern, MODEL_BYTES_MAX)
+    check_text(field, pattern, MODEL_BYTES_MAX)
     if not pattern or "*" in pattern[:-1]:
         raise InvalidRequest(field, "a model pattern is an exact name, or a prefix followed by *")
 
@@ -159,19 +166,12 @@ def _check_lease(lease: timedelta | None) -> None:
 
 
 def _check_model(model: str) -> None:
-    _check_bytes("model", model, MODEL_BYTES_MAX)
+    check_text("model", model, MODEL_BYTES_MAX)
 
 
 def _check_labels(labels: Mapping[str, str]) -> None:
     if len(labels) > LABELS_MAX:
         raise InvalidRequest("labels", f"at most {LABELS_MAX} labels")
     for key, value in labels.items():
-        _check_bytes("labels", key, LABEL_KEY_BYTES_MAX)
-        _check_bytes(f"labels.{key}", value, LABEL_VALUE_BYTES_MAX)
-
-
-def _check_bytes(field: str, value: str, bytes_max: int) -> None:
-    if len(value.encode()) > bytes_max:
-        raise InvalidRequest(field, f"at most {bytes_max} bytes")
-    if "\0" in value:
-        raise InvalidRequest(field, "NUL is not allowed")
+        check_text("labels", key, LABEL_KEY_BYTES_MAX)
+        check_text(f"labels.{key}", value, LABEL_VALUE_BYTES_MAX)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from quotad.core.state import KeyConfig, WindowKey, WindowState, limit_status
+from quotad.core.validation import check_id
 from quotad.errors import ApiKeyUnknown, InvalidRequest
 from quotad.store import statements
 from quotad.store.connections import Connection
@@ -21,6 +22,8 @@ def secret_hash(secret: str) -> bytes:
 
 async def resolve_subject(connection: Connection, subject: Subject) -> tuple[str, str]:
     """Tenant and id of the key; raises `ApiKeyUnknown`. Disabled and deleted keys resolve too."""
+    if subject.api_key_id is not None:
+        check_id("api_key_id", subject.api_key_id)
     if subject.api_key is not None:
         row = await connection.fetchrow(statements.KEY_BY_SECRET, secret_hash(subject.api_key))
     else:
@@ -38,7 +41,9 @@ async def resolve_scope(connection: Connection, scope: Scope, reservation_id: st
     """
     if scope.api_key is not None or scope.api_key_id is not None:
         return await resolve_subject(connection, Subject(scope.api_key, scope.api_key_id))
-    if scope.tenant_id is None and reservation_id is not None:
+    if scope.tenant_id is not None:
+        check_id("tenant_id", scope.tenant_id)
+    elif reservation_id is not None:
         ambiguous = await connection.fetchval(statements.IS_AMBIGUOUS, DEFAULT_TENANT, reservation_id)
         if ambiguous:
             raise InvalidRequest("scope", "there are several tenants: the scope must name the reservation's")

@@ -15,7 +15,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from quotad.core.keys import KeyChanges, KeyDraft, Unset
-from quotad.core.validation import check_id, check_key_changes, check_key_draft
+from quotad.core.validation import check_id, check_key_changes, check_key_draft, check_text
 from quotad.errors import EtagMismatch, InvalidRequest, Overloaded, ResourceNotFound
 from quotad.store import statements
 from quotad.store.configuration import describe, load_keys, secret_hash
@@ -26,6 +26,8 @@ from quotad.values import ApiKey, KeyDescription, Limit
 SECRET_PREFIX = "sk-quota-"  # noqa: S105
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = len(SECRET_PREFIX) + 4
+NAME_BYTES_MAX = 512
+"""Of a name to look for: the longest name in its longest form."""
 EDITS_MAX = 5
 """Tries of one edit before it answers `OVERLOADED`: another edit of the tenant got ahead each time."""
 
@@ -57,6 +59,7 @@ class Keys:
 
     async def get(self, tenant_id: str, api_key_id: str) -> KeyDescription:
         """Read a key, deleted ones included, with the state of its limits; raises `ResourceNotFound`."""
+        _check_ids(tenant_id, api_key_id)
         async with self._connections.acquire() as connection:
             found = await describe(connection, tenant_id, [api_key_id])
         if not found:
@@ -69,6 +72,10 @@ class Keys:
         """Keys in the order they were made, and the token of the next page, empty on the last."""
         if not 1 <= page_size <= 1000:
             raise InvalidRequest("page_size", "a page has 1 to 1,000 keys")
+        check_id("tenant_id", tenant_id)
+        if page_token:
+            check_id("page_token", page_token)
+        check_text("name", name, NAME_BYTES_MAX)
         async with self._connections.acquire() as connection:
             rows = await connection.fetch(statements.LIST_KEYS, tenant_id, page_token, name, page_size + 1)
             ids = [row["api_key_id"] for row in rows]
@@ -77,6 +84,7 @@ class Keys:
 
     async def update(self, tenant_id: str, api_key_id: str, changes: KeyChanges, etag: str) -> ApiKey:
         """Change what is not `UNSET`; raises `ResourceNotFound` and, for a stale etag, `EtagMismatch`."""
+        _check_ids(tenant_id, api_key_id)
         check_key_changes(changes)
 
         async def edit(connection: Connection) -> ApiKey:
@@ -92,6 +100,7 @@ class Keys:
 
     async def delete(self, tenant_id: str, api_key_id: str, etag: str) -> ApiKey:
         """Delete a key; again changes nothing. Open reservations can still be settled."""
+        _check_ids(tenant_id, api_key_id)
 
         async def edit(connection: Connection) -> ApiKey:
             key = await _editable(connection, tenant_id, api_key_id, etag, deleted=True)
@@ -110,6 +119,11 @@ class Keys:
             except PlanAgain:
                 continue
         raise Overloaded("the configuration of this tenant is too busy")
+
+
+def _check_ids(tenant_id: str, api_key_id: str) -> None:
+    check_id("tenant_id", tenant_id)
+    check_id("api_key_id", api_key_id)
 
 
 async def _insert(

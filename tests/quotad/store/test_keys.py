@@ -4,8 +4,8 @@ import pytest
 
 from quotad.core.keys import KeyChanges, KeyDraft
 from quotad.core.operations import Reserve
-from quotad.errors import EtagMismatch, InvalidRequest, ResourceNotFound
-from quotad.values import Limit, Subject, Window, WindowKind
+from quotad.errors import ApiKeyUnknown, EtagMismatch, InvalidRequest, ResourceNotFound
+from quotad.values import Limit, Scope, Subject, Window, WindowKind
 from tests.quotad.store.conftest import Bench, limit
 
 
@@ -102,3 +102,22 @@ async def test_an_unset_scope_is_not_guessed_where_tenants_are_several(bench: Be
     await bench.release("known")
     with pytest.raises(InvalidRequest, match="tenants"):
         await bench.release("unknown")
+
+
+@pytest.mark.parametrize("wrong", ["", "a b", "\0", "é", "x" * 129])
+async def test_an_id_that_cannot_be_one_is_told_so(bench: Bench, wrong: str) -> None:
+    keys, ledger = bench.store.keys, bench.store.ledger
+    calls = (
+        lambda: keys.get("default", wrong),
+        lambda: keys.get(wrong, bench.key.api_key_id),
+        lambda: keys.delete("default", wrong, ""),
+        lambda: keys.update("default", wrong, KeyChanges(), ""),
+        lambda: keys.list("default", page_size=1, page_token="", name=wrong + "\0"),
+        lambda: ledger.describe_key(Subject(api_key_id=wrong)),
+        lambda: bench.finalize("r", 1, scope=Scope(tenant_id=wrong)),
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequest):
+            await call()
+    with pytest.raises(ApiKeyUnknown):
+        await ledger.describe_key(Subject(api_key=wrong))
