@@ -6,12 +6,31 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support import postgres
 
 settings.register_profile("quick", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=2_000)
 settings.load_profile("quick")
+
+
+ONE_STACK = ("tests/browser", "tests/docs", "tests/journeys")
+"""Folders whose tests share one running stack: in two workers there would be two of them."""
+
+
+class ByFolderWhereShared(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives the tests of a folder of `ONE_STACK` to one worker, and spreads all others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.rpartition("::")[0].rpartition("/")[0]
+        return folder if folder in ONE_STACK else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolderWhereShared:
+    return ByFolderWhereShared(config, log)
 
 
 @pytest.fixture(scope="session")

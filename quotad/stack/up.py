@@ -80,8 +80,8 @@ class _Run:
         self._say(f"starting quotad, {len(self._ports.proxies)} proxies and the dashboard")
         async with first_failure() as tasks:
             parts = [services.quotad_service(site), *services.proxy_services(site), services.dashboard_service(site)]
+            tasks.create_task(self._start_demo(site))  # first, because it takes two steps
             tasks.create_task(self._supervisor.start(parts))
-            tasks.create_task(self._start_demo(site))
         self._announce(await self._finish(site))
 
     async def _open_site(self) -> Site:

@@ -20,7 +20,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from quotad.stack.postgres import open_cluster
-from servicekit.migrations import Migrations, SchemaUnknown, migrate
+from servicekit.migrations import Migrations, migrate
 from tests.support.waiting import eventually_now
 
 SERVICES = ("quotad", "proxy", "dashboard")
@@ -120,7 +120,4 @@ def database(on: Server, template_name: str) -> Iterator[str]:
 
 async def _migrate_all(database_url: str) -> None:
     for service in SERVICES:
-        try:
-            await migrate(database_url, Migrations(service))
-        except SchemaUnknown:
-            continue
+        await migrate(database_url, Migrations(service))
