@@ -28,7 +28,7 @@ from quotad.client.types import (
     KeyPolicies,
     OnMissingUsage,
 )
-from quotad.errors import ResourceNotFound
+from quotad.errors import InvalidRequest, ResourceNotFound
 from servicekit.commands import CommandFailed
 
 IDS_SHOWN_MAX = 10
@@ -202,7 +202,7 @@ async def _find(admin: AdminClient, key: str, tenant: str) -> KeyDescription:
     """The key of this id, else the one of this name; an ambiguous name is an error that lists the ids."""
     try:
         return await admin.get_api_key(key, tenant)
-    except ResourceNotFound:
+    except (ResourceNotFound, InvalidRequest):  # what cannot be an id may be a name
         named = await _all(admin, tenant, name=key)
     if not named:
         raise CommandFailed(f"no key has the id or name {key!r}: see quotad keys list")
