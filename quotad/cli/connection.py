@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -52,9 +53,17 @@ async def _with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Resul
         raise CommandFailed(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
     async with Connection(address.split(","), token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
         try:
-            return await work(AdminClient(connection, f"os:{getpass.getuser()}"))
+            return await work(AdminClient(connection, f"os:{_os_user()}"))
         except OutcomeUnknown as exc:
             raise _plain(exc, address) from exc
+
+
+def _os_user() -> str:
+    """Who runs the command; a number where the system has no name for it, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _address_and_token(settings: CommandSettings) -> tuple[str, str]:
