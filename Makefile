@@ -32,7 +32,7 @@ test: setup $(VENV)/.development tests/browser/node_modules/.installed tests/cli
 	@echo "==> testing the page"
 	$(call npm,$(PAGE),run --silent test)
 	@echo "==> testing"
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-full: lint test  ## lint, every test, and the property tests with many more examples
 	@echo "==> testing properties at length"
