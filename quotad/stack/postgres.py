@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -103,15 +104,19 @@ def open_cluster(
     """
     directory = parent / "postgres"
     identity = server_identity(directory)
-    binaries = find_binaries(directory, identity, outside(parent, "postgres"))
-    socket_directory = _socket_directory(parent, identity)
-    exists = (directory / "PG_VERSION").exists()
-    if not exists:
-        _initialise(directory, binaries, identity, password or new_password, settings)
-    data, sockets = Handle(directory, identity), Handle(socket_directory, identity)
-    cluster = Cluster(directory, socket_directory, binaries, identity, data, sockets, settings)
-    if exists and password is None:
-        cluster.execute(f"ALTER ROLE {ROLE} PASSWORD '{new_password}'")
+    with ExitStack() as undo:
+        binaries = find_binaries(directory, identity, outside(parent, "postgres"))
+        undo.callback(binaries.remove)
+        socket_directory = _socket_directory(parent, identity)
+        exists = (directory / "PG_VERSION").exists()
+        if not exists:
+            _initialise(directory, binaries, identity, password or new_password, settings)
+        data, sockets = Handle(directory, identity), Handle(socket_directory, identity)
+        cluster = Cluster(directory, socket_directory, binaries, identity, data, sockets, settings)
+        undo.callback(cluster.close)
+        if exists and password is None:
+            cluster.execute(f"ALTER ROLE {ROLE} PASSWORD '{new_password}'")
+        undo.pop_all()
     return cluster
 
 

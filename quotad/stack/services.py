@@ -15,7 +15,7 @@ from quotad.stack.ports import Ports
 from quotad.stack.postgres import Cluster
 from quotad.stack.processes import Service
 from quotad.stack.readiness import every, grpc_probe, http_probe
-from quotad.stack.stackjson import Secrets
+from quotad.stack.stackjson import BOOTSTRAP_TOKEN_VARIABLE, Secrets
 from servicekit.listening import Listen
 from servicekit.stackfile import DATA_DIR_VARIABLE, StackFile
 
@@ -146,7 +146,8 @@ def _dashboard(site: Site) -> dict[str, str]:
         "DASHBOARD_DATABASE_URL": site.database_url,
         "DASHBOARD_QUOTAD_ADDRESS": str(site.ports.quotad),
         "DASHBOARD_QUOTAD_TOKEN": site.secrets.admin_token,
-        "DASHBOARD_KEY_FILE": str(site.directory.key_file),
+        # Given rather than made by the dashboard, whose output is kept in a log file.
+        BOOTSTRAP_TOKEN_VARIABLE: site.secrets.bootstrap_token,
         "DASHBOARD_PROXY_URL": f"http://{site.ports.proxies[0]}",
     }
 

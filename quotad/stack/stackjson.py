@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from quotad.stack.settings import StackSettings
 from servicekit.stackfile import NAME, StackFile, read_stack
 
 SECRET_BYTES = 32
+BOOTSTRAP_TOKEN_VARIABLE = "DASHBOARD_BOOTSTRAP_TOKEN"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Secrets:
     """False where an existing cluster may have another one: no earlier start has noted it down."""
     demo_api_key: str = field(repr=False)
     """Empty until it was made."""
+    bootstrap_token: str = field(repr=False)
+    """For the dashboard's first sign-in; another one at each start."""
 
 
 def load_secrets(directory: DataDirectory, settings: StackSettings) -> Secrets:
@@ -38,6 +42,7 @@ def load_secrets(directory: DataDirectory, settings: StackSettings) -> Secrets:
         password or (_new() if is_embedded else ""),
         bool(password),
         str(known.get("demo_api_key", "")),
+        os.environ.get(BOOTSTRAP_TOKEN_VARIABLE) or _new(),
     )
 
 

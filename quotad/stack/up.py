@@ -31,8 +31,8 @@ CONNECTIONS = 80
 """Of quotad, the dashboard, commands and a few for a human."""
 CONNECTIONS_PER_PROXY = 10
 """Twice a proxy's pool, which counts again while the proxy restarts."""
-BOOTSTRAP = "bootstrap token"
-"""How the dashboard calls what its first sign-in needs."""
+FIRST_SIGN_IN = "first sign-in"
+"""What the dashboard says while it has no password."""
 DEMO_SERVES = "serving"
 """What `quota-proxy accounts ensure-demo` says while no other account exists."""
 
@@ -82,7 +82,7 @@ class _Run:
             parts = [services.quotad_service(site), *services.proxy_services(site), services.dashboard_service(site)]
             tasks.create_task(self._start_demo(site))  # first, because it takes two steps
             tasks.create_task(self._supervisor.start(parts))
-        self._announce(await self._finish(site))
+        self._announce(site, await self._finish(site))
 
     async def _open_site(self) -> Site:
         """The database and everything that can be known before a service runs, noted in `stack.json`."""
@@ -125,11 +125,10 @@ class _Run:
         write_stack(self._directory, content, self._options.ready_file)
         return content
 
-    def _announce(self, content: StackFile) -> None:
+    def _announce(self, site: Site, content: StackFile) -> None:
         self._say(summary(content, self._directory.path))
-        for line in self._supervisor.output("dashboard"):
-            if BOOTSTRAP in line:
-                self._say(line)
+        if any(FIRST_SIGN_IN in line for line in self._supervisor.output("dashboard")):
+            self._say(f"dashboard bootstrap token: {site.secrets.bootstrap_token}")
 
 
 def _end_leftovers(directory: DataDirectory, say: Say) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
@@ -26,6 +28,7 @@ from tests.support.waiting import eventually_now
 SERVICES = ("quotad", "proxy", "dashboard")
 START_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 """Tests need no data after a power cut."""
 
@@ -84,7 +87,13 @@ def embedded_server() -> Iterator[Server]:
     cluster = open_cluster(directory, None, password, NOT_DURABLE)
     command = cluster.command()
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command.argv, stdout=log, stderr=log, **command.spawn_arguments())
+        process = subprocess.Popen(
+            command.argv,
+            stdout=log,
+            stderr=log,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one prctl
+            **command.spawn_arguments(),
+        )
     try:
         eventually_now(cluster.is_ready, START_SECONDS)
         yield Server(cluster.database_url(password))
@@ -93,6 +102,11 @@ def embedded_server() -> Iterator[Server]:
         process.wait(START_SECONDS)
         cluster.close()
         shutil.rmtree(directory)
+
+
+def _end_with_parent() -> None:
+    """A pytest that is killed cannot stop its server: the kernel then does."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 @contextmanager
