@@ -71,11 +71,14 @@ async def _serve(settings: DashboardSettings) -> None:
 
 
 async def _announce_bootstrap(services: Services) -> None:
-    """Say the token once, on standard output and never in the log, while there is no password."""
+    """Say once, on standard output and never in the log, which token signs in while there is no password."""
     async with services.database.transaction() as connection:
         if await password_is_set(connection):
             return
-    typer.echo(f"{BOOTSTRAP_LINE}{services.bootstrap.value}")
+    if services.bootstrap.is_given:
+        typer.echo("dashboard first sign-in: use the token of DASHBOARD_BOOTSTRAP_TOKEN")
+    else:
+        typer.echo(f"{BOOTSTRAP_LINE}{services.bootstrap.value}")
 
 
 def _listener(settings: DashboardSettings) -> socket.socket:

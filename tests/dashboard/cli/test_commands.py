@@ -142,4 +142,6 @@ def test_a_password_set_by_command_ends_all_sessions_and_forgets_failed_attempts
         assert (done.returncode, done.stdout) == (0, "the password is set; all sessions have ended\n")
         assert client.get("/api/auth/session").json()["authenticated"] is False
         assert client.post("/api/auth/login", json={"password": PASSWORD}).status_code == 200
+        assert "use the token of DASHBOARD_BOOTSTRAP_TOKEN" in process.output
+        assert "a-token-of-mine" not in process.output
         assert PASSWORD not in process.output

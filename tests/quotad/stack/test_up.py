@@ -68,7 +68,8 @@ def check_files(stack: RunningStack, directory: Path) -> None:
     for path in (stack.data_dir / "stack.json", directory / "ready.json"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stack.ready["demo_api_key"] in stack.process.output
-    assert "bootstrap token" in stack.process.output
+    (token,) = re.findall(r"dashboard bootstrap token: (\S+)", stack.process.output)
+    assert token not in (stack.data_dir / "logs" / "dashboard.log").read_text("utf-8")
 
 
 def check_processes(stack: RunningStack, parts: dict[str, psutil.Process]) -> None:
