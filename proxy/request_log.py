@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -81,34 +82,30 @@ class RequestLogWriter:
                 await self._stopping.wait()
 
     async def _try_write(self) -> bool:
+        """Whether all that waits was written, or dropped for its own fault."""
         try:
-            await self._write_waiting()
+            while batch := list(islice(self._rows, self._batch_rows)):
+                await self._write_batch(batch)
+                for _ in batch:
+                    self._rows.popleft()
         except DATABASE_ERRORS as exc:
             log.warning("request log not written", rows=len(self._rows), error=type(exc).__name__)
             return False
         return True
 
-    async def _write_waiting(self) -> None:
-        while self._rows:
-            batch = [self._rows[index] for index in range(min(len(self._rows), self._batch_rows))]
-            try:
-                await self._write(batch)
-            except DBAPIError as exc:
-                if not _is_refusal(exc):
-                    raise
-                await self._write_one_by_one(batch)
-            for _ in batch:
-                self._rows.popleft()
-
-    async def _write_one_by_one(self, batch: Sequence[RequestLogRow]) -> None:
-        """A row that the database cannot take must not keep the others out."""
-        for row in batch:
-            try:
-                await self._write([row])
-            except DBAPIError as exc:
-                if not _is_refusal(exc):
-                    raise
-                self._drop(1, f"the database cannot take that of request {row.request_id}")
+    async def _write_batch(self, batch: Sequence[RequestLogRow]) -> None:
+        """A row that cannot be written must not keep the others out. Raises what says that the database is away."""
+        try:
+            await self._write(batch)
+        except Exception as exc:
+            if _is_outage(exc):
+                raise
+            if len(batch) > 1:
+                for row in batch:
+                    await self._write_batch([row])
+            else:
+                log.error("request-log row unusable", request_id=batch[0].request_id, error=type(exc).__name__)  # noqa: TRY400
+                self._drop(1, "it cannot be written")
 
     async def _write(self, rows: Sequence[RequestLogRow]) -> None:
         async with asyncio.timeout(WRITE_SECONDS_MAX), self._engine.begin() as connection:
@@ -120,7 +117,8 @@ class RequestLogWriter:
             log.warning("request-log rows dropped", rows=count, reason=reason)
 
 
-def _is_refusal(error: DBAPIError) -> bool:
-    """Whether the values are at fault, so that the same row would be refused again."""
-    cause = error.orig.__cause__ if error.orig else None
-    return isinstance(error, DataError | IntegrityError) or isinstance(cause, asyncpg.DataError)
+def _is_outage(error: Exception) -> bool:
+    """Whether the same rows may be written later; False where their values are at fault."""
+    cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else None
+    is_refusal = isinstance(error, DataError | IntegrityError) or isinstance(cause, asyncpg.DataError)
+    return isinstance(error, DATABASE_ERRORS) and not is_refusal

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Self
 
 import aiohttp
-from multidict import CIMultiDict
 
 from proxy.config import ProxySettings
 from proxy.errors import UpstreamFailed, UpstreamTimeout
@@ -43,7 +42,7 @@ class UpstreamAnswer:
     def header(self, name: str) -> str:
         return self._response.headers.get(name, "")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes, to its end; what came before a failure is yielded before that is raised."""
         content = self._response.content
         while True:
@@ -119,13 +118,13 @@ class Upstream:
             response.close()
 
 
-def _headers(headers: tuple[Header, ...], authorization: Mapping[str, str]) -> CIMultiDict[str]:
-    merged = CIMultiDict(headers)
-    merged.setdefault("content-type", "application/json")
+def _headers(headers: tuple[Header, ...], authorization: Mapping[str, str]) -> list[Header]:
     # Bytes are passed on unchanged, and their usage report has to be readable.
-    merged["accept-encoding"] = "identity"
-    merged.update(authorization)
-    return merged
+    own = {"accept-encoding": "identity", **{name.lower(): value for name, value in authorization.items()}}
+    theirs = [(name, value) for name, value in headers if name.lower() not in own]
+    if not any(name.lower() == "content-type" for name, _ in theirs):
+        own["content-type"] = "application/json"
+    return [*theirs, *own.items()]
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """The event that ends a stream."""
+    """How an answer ended: the event that ends a stream, or what a whole answer says."""
 
     type: str
     usage: Usage | None
@@ -92,10 +92,11 @@ def read_usage(value: object) -> Usage | None:
     )
 
 
-def read_body_usage(body: bytes) -> Usage | None:
-    """The usage in an answer that is not a stream."""
-    content = read_object(body)
-    return None if content is None else read_usage(content.get("usage"))
+def read_whole(content: Mapping[str, Any]) -> Terminal:
+    """An answer that is not a stream, as the event that would have ended one."""
+    status = content.get("status")
+    kind = f"response.{status}" if status in ("failed", "incomplete") else "response.completed"
+    return Terminal(kind, read_usage(content.get("usage")), *read_error(content.get("error")))
 
 
 def read_terminal(event: Event) -> Terminal | None:

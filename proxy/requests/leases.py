@@ -55,10 +55,17 @@ class LeaseKeeper:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
-            for tenant_id in set(self._open.values()):
-                ids = [key for key, tenant in self._open.items() if tenant == tenant_id]
-                for start in range(0, len(ids), IDS_MAX):
-                    await self._renew(ids[start : start + IDS_MAX], tenant_id)
+            try:
+                await self._renew_all()
+            except Exception:
+                # Without this loop every long request of the worker would lose its hold.
+                log.exception("leases not renewed by a defect")
+
+    async def _renew_all(self) -> None:
+        for tenant_id in set(self._open.values()):
+            ids = [key for key, tenant in self._open.items() if tenant == tenant_id]
+            for start in range(0, len(ids), IDS_MAX):
+                await self._renew(ids[start : start + IDS_MAX], tenant_id)
 
     async def _renew(self, ids: Sequence[str], tenant_id: str) -> None:
         try:

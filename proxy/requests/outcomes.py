@@ -39,8 +39,8 @@ class Done:
     """The answer was relayed to its end."""
 
     status: int
-    terminal: Terminal | None = None
-    """The stream's last event; None where the answer was no stream."""
+    terminal: Terminal
+    """How the upstream says that it ended."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from proxy.config import ProxySettings
 from proxy.errors import StreamIncomplete, UpstreamError, UpstreamFailed, UpstreamTimeout
 from proxy.metering.events import Event, EventScanner, EventTooLarge
-from proxy.metering.usage import Terminal, Usage, delta_bytes, read_object, read_terminal, read_usage
+from proxy.metering.usage import Terminal, Usage, delta_bytes, read_object, read_terminal, read_whole
 from proxy.requests.handle import RequestHandle
 from proxy.requests.outcomes import AttemptOutcome, Done, Failed, Retry, RetryReason
 from proxy.requests.patience import Patience
@@ -84,8 +85,8 @@ class _StreamRelay:
         """To the end of the stream; a `Retry` where it begins with a failure that another account may not have."""
         tail = asyncio.timeout(None)
         try:
-            async with tail:
-                async for chunk in self._answer.chunks():
+            async with tail, aclosing(self._answer.chunks()) as chunks:
+                async for chunk in chunks:
                     for event in self._scanner.feed(chunk):
                         retry = await self._relay_event(event)
                         if retry is not None:
@@ -156,12 +157,13 @@ async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> At
     """An answer that is one JSON object: nothing of it is passed on before all of it came and is settled."""
     body = bytearray()
     try:
-        async for chunk in answer.chunks():
-            sink.begin()
-            body += chunk
-            if len(body) > bytes_max:
-                sink.evidence.ending = Ending.CUT
-                return Failed(UpstreamFailed("The upstream's answer is too large."), answer.status)
+        async with aclosing(answer.chunks()) as chunks:
+            async for chunk in chunks:
+                sink.begin()
+                body += chunk
+                if len(body) > bytes_max:
+                    sink.evidence.ending = Ending.CUT
+                    return Failed(UpstreamFailed("The upstream's answer is too large."), answer.status)
     except UpstreamError as error:
         return Failed(error, answer.status) if body else Retry(RetryReason.UNREACHABLE, error, answer.status)
     if not body:
@@ -169,8 +171,9 @@ async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> At
     content = read_object(bytes(body))
     if content is None:
         return Failed(UpstreamFailed("The upstream's answer is not JSON."), answer.status)
-    sink.report(read_usage(content.get("usage")))
+    terminal = read_whole(content)
+    sink.report(terminal.usage)
     await sink.settle()
     sink.handle.open(ResponseHead(answer.status, answer.headers))
     await sink.handle.send(bytes(body))
-    return Done(answer.status)
+    return Done(answer.status, terminal)

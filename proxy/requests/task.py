@@ -140,6 +140,10 @@ class RequestTask:
             await self._owner.acknowledged()
 
     async def _finish(self, error: ProxyError | None) -> None:
+        if error is not None:
+            self._evidence.reason = error.code
+        elif self.handle.has_left:
+            self._evidence.reason = "caller left"
         try:
             await self._settle_and_wait()
         finally:

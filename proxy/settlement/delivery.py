@@ -101,7 +101,7 @@ class Delivery:
     async def _deliver(self, settlement: PendingSettlement) -> Delivered:
         try:
             async for attempt in stamina.retry_context(
-                on=RETRIED,
+                on=_is_indefinite,
                 attempts=None,
                 timeout=RETRY_SECONDS_MAX,
                 wait_initial=RETRY_PAUSE_SECONDS,
@@ -110,15 +110,24 @@ class Delivery:
                 if attempt.num == 2:
                     log.warning("settlement delayed", reservation_id=settlement.reservation_id)
                 with attempt:
-                    async with self._calls:
-                        return _delivered(settlement, await self._call(settlement))
+                    return _delivered(settlement, await self._try(settlement))
         except FinalizeMismatch as error:
             state = error.reservation.state if error.reservation else ReservationState.FINALIZED
             _note("mismatch", settlement, error)
             return Delivered(state)
-        except (QuotaError, OutcomeUnknown) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more can be done but tell the operator
             _note("set_aside", settlement, error)
         return Delivered(None)
+
+    async def _try(self, settlement: PendingSettlement) -> Settlement:
+        async with self._calls:
+            try:
+                return await self._call(settlement)
+            except (QuotaError, OutcomeUnknown):
+                raise
+            except Exception:
+                log.exception("settlement failed by a defect", reservation_id=settlement.reservation_id)
+                raise
 
     async def _call(self, settlement: PendingSettlement) -> Settlement:
         match settlement.decision:
@@ -157,6 +166,12 @@ class Delivery:
             _note("undelivered", settlement, None)
             task.cancel()
         await asyncio.gather(*undelivered, return_exceptions=True)
+
+
+def _is_indefinite(error: BaseException) -> bool:
+    """Whether a repeat may do better: only the ledger's own refusals are definite, and not all of those."""
+    # The retry context asks about a cancellation, too.
+    return isinstance(error, RETRIED) or (isinstance(error, Exception) and not isinstance(error, QuotaError))
 
 
 def _delivered(settlement: PendingSettlement, answer: Settlement) -> Delivered:

@@ -10,9 +10,9 @@ from proxy.metering.usage import (
     Terminal,
     Usage,
     delta_bytes,
-    read_body_usage,
     read_terminal,
     read_usage,
+    read_whole,
     sum_usage,
 )
 from tests.proxy.metering.streams import USAGE, event, terminal
@@ -87,9 +87,11 @@ def test_a_failure_tells_its_code() -> None:
     assert wrapped.error_code == "rate_limit_exceeded"
 
 
-def test_a_body_reports_at_its_top() -> None:
-    assert read_body_usage(json.dumps({"usage": USAGE}).encode()) == REPORTED
-    assert read_body_usage(b"<html>") is None
+def test_a_whole_answer_reports_at_its_top() -> None:
+    assert read_whole({"status": "completed", "usage": USAGE}) == Terminal("response.completed", REPORTED)
+    assert read_whole({"object": "response.compaction", "usage": None}) == Terminal("response.completed", None)
+    failed = read_whole({"status": "failed", "error": {"code": "server_error", "message": "no"}})
+    assert failed == Terminal("response.failed", None, "server_error", "no")
 
 
 def test_what_several_attempts_reported_is_summed() -> None:
