@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quotad.stack.errors import StackError
+from servicekit.stackfile import NAME as STACK_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class DataDirectory:
     def children(self) -> Path:
         """The pid file: which processes an `up` has started."""
         return self.path / "children.json"
+
+    @property
+    def stack_file(self) -> Path:
+        return self.path / STACK_FILE
 
     @property
     def key_file(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quotad.stack.datadir import DataDirectory, write_private
 from quotad.stack.settings import StackSettings
-from servicekit.stackfile import NAME, StackFile, read_stack
+from servicekit.stackfile import StackFile, read_stack
 
 SECRET_BYTES = 32
 BOOTSTRAP_TOKEN_VARIABLE = "DASHBOARD_BOOTSTRAP_TOKEN"  # noqa: S105
@@ -18,7 +18,7 @@ BOOTSTRAP_TOKEN_VARIABLE = "DASHBOARD_BOOTSTRAP_TOKEN"  # noqa: S105
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Never shown but for the demo key; passed to children by environment."""
+    """Never shown but for the demo key and the bootstrap token; passed to children by environment."""
 
     data_token: str = field(repr=False)
     admin_token: str = field(repr=False)
@@ -46,12 +46,9 @@ def load_secrets(directory: DataDirectory, settings: StackSettings) -> Secrets:
     )
 
 
-def write_stack(directory: DataDirectory, content: StackFile, ready_file: Path | None = None) -> None:
-    """Write `stack.json`, and the same to the ready file where one is given."""
-    text = json.dumps(content, indent=2) + "\n"
-    for path in (directory.path / NAME, ready_file):
-        if path is not None:
-            write_private(path, text)
+def write_content(path: Path, content: StackFile) -> None:
+    """Write `stack.json` or the ready file, whole or not at all."""
+    write_private(path, json.dumps(content, indent=2) + "\n")
 
 
 def _new() -> str:

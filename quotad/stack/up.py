@@ -21,7 +21,7 @@ from quotad.stack.processes import Say
 from quotad.stack.services import Site
 from quotad.stack.settings import Options, StackSettings
 from quotad.stack.signals import StopSignals
-from quotad.stack.stackjson import Secrets, load_secrets, write_stack
+from quotad.stack.stackjson import Secrets, load_secrets, write_content
 from quotad.stack.summary import summary
 from quotad.stack.supervisor import Supervisor, first_failure
 from servicekit.settings import load_settings
@@ -82,7 +82,10 @@ class _Run:
             parts = [services.quotad_service(site), *services.proxy_services(site), services.dashboard_service(site)]
             tasks.create_task(self._start_demo(site))  # first, because it takes two steps
             tasks.create_task(self._supervisor.start(parts))
-        self._announce(site, await self._finish(site))
+        content = await self._with_demo_key(site)
+        self._announce(site, content)
+        if self._options.ready_file is not None:  # last, so that whoever waits for it finds everything said
+            write_content(self._options.ready_file, content)
 
     async def _open_site(self) -> Site:
         """The database and everything that can be known before a service runs, noted in `stack.json`."""
@@ -97,7 +100,7 @@ class _Run:
             else self._settings.database_url.get_secret_value()
         )
         site = Site(self._directory, database_url, secrets, self._ports, metrics)
-        write_stack(self._directory, site.content())
+        write_content(self._directory.stack_file, site.content())
         if cluster:
             await self._supervisor.start([services.postgres_service(cluster)])
         return site
@@ -116,13 +119,13 @@ class _Run:
             self._say("no account is configured: a built-in demo upstream answers")
             await self._supervisor.start([services.demo_service(site)])
 
-    async def _finish(self, site: Site) -> StackFile:
+    async def _with_demo_key(self, site: Site) -> StackFile:
         try:
             demo_api_key = await ensure_demo_key(str(site.ports.quotad), site.secrets)
         except (QuotaError, OutcomeUnknown) as exc:
             raise StackError(f"the demo key cannot be made: {exc}") from exc
         content = replace(site, secrets=replace(site.secrets, demo_api_key=demo_api_key)).content()
-        write_stack(self._directory, content, self._options.ready_file)
+        write_content(self._directory.stack_file, content)
         return content
 
     def _announce(self, site: Site, content: StackFile) -> None:

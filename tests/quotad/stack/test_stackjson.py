@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -6,7 +7,7 @@ from quotad.stack.datadir import DataDirectory
 from quotad.stack.ports import assign_ports, free_listen
 from quotad.stack.services import Site, assign_metrics
 from quotad.stack.settings import StackSettings
-from quotad.stack.stackjson import load_secrets, write_stack
+from quotad.stack.stackjson import load_secrets, write_content
 
 
 def site(directory: DataDirectory, settings: StackSettings) -> Site:
@@ -18,7 +19,7 @@ def site(directory: DataDirectory, settings: StackSettings) -> Site:
 def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
     first = site(directory, StackSettings())
-    write_stack(directory, first.content())
+    write_content(directory.stack_file, first.content())
     again = load_secrets(directory, StackSettings())
     assert (again.data_token, again.admin_token) == (first.secrets.data_token, first.secrets.admin_token)
     assert again.postgres_password == first.secrets.postgres_password
@@ -36,11 +37,11 @@ def test_secrets_do_not_show_in_a_representation(tmp_path: Path) -> None:
     assert secrets.admin_token not in repr(secrets)
 
 
-def test_the_ready_file_says_what_stack_json_says(tmp_path: Path) -> None:
+def test_the_ready_file_says_where_everything_is(tmp_path: Path) -> None:
     directory = DataDirectory(tmp_path)
     content = site(directory, StackSettings()).content()
-    write_stack(directory, content, tmp_path / "ready.json")
-    assert (tmp_path / "ready.json").read_text() == (tmp_path / "stack.json").read_text()
+    write_content(tmp_path / "ready.json", content)
+    assert json.loads((tmp_path / "ready.json").read_text()) == content
     assert content["proxies"] == ["http://127.0.0.1:9004"]
     assert content["dashboard"] == "http://127.0.0.1:9003"
     assert content["quotad"] == "127.0.0.1:9000"
