@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full lint format locks protos clean
+.PHONY: help setup up test test-full bench lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -37,6 +37,9 @@ test: setup $(VENV)/.development tests/browser/node_modules/.installed tests/cli
 test-full: lint test  ## lint, every test, and the property tests with many more examples
 	@echo "==> testing properties at length"
 	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=thorough --timeout=900 tests
+
+bench: setup     ## measure how long a start takes
+	@$(BIN)/python benchmarks/start_up.py
 
 lint: setup $(VENV)/.development  ## check style, types and who imports whom; changes nothing
 	@echo "==> ruff, mypy, import-linter, buf"
