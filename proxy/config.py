@@ -99,6 +99,8 @@ class ProxySettings(BaseSettings):
     models_cache_seconds: Seconds = 60.0
     drain_seconds: Seconds = 30.0
     """How long the upstream is read on, for its usage report, after the client left."""
+    leave_grace_seconds: Seconds = 1.0
+    """The same where nothing of an answer had come yet: an answer that is on its way already has been billed."""
     answer_stop_seconds: Seconds = 20.0
     """How long answers may take to be finished after the worker was told to stop."""
     stop_seconds: Seconds = 10.0

@@ -15,6 +15,7 @@ from proxy.errors import NoAccounts, ProxyError, UpstreamError, UpstreamFailed
 from proxy.records.accounts import Account
 from proxy.records.request_logs import AttemptRow
 from proxy.requests.outcomes import AttemptOutcome, Done, Failed, Retry, RetryReason
+from proxy.requests.patience import OutOfPatience
 from proxy.requests.relay import Sink, relay
 from proxy.requests.types import ProxyRequest
 from proxy.requests.verdicts import judge_refusal
@@ -41,10 +42,12 @@ class Attempts:
         """The last one tried."""
 
     async def run(self) -> Done | Failed:
-        """Until one is done or failed, or there is nothing left to try."""
+        """Until one is done or failed, or there is nothing left to try; `OutOfPatience` where nobody waits for more."""
         tried: set[str] = set()
         last: ProxyError | None = None
         for _ in range(self._settings.attempts_max):
+            if self._sink.patience.has_left:
+                raise OutOfPatience
             try:
                 account = self._next_account(tried, last)
             except NoAccounts as error:

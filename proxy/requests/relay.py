@@ -43,7 +43,7 @@ class Sink:
     def begin(self) -> None:
         """Something of an answer came: it may have been billed, and the caller may not leave for free."""
         self.evidence.has_begun = True
-        self.patience.has_begun = True
+        self.patience.begin()
 
     def report(self, usage: Usage | None) -> None:
         if usage is not None:

@@ -57,7 +57,11 @@ class RequestTask:
         settings = services.settings
         self._request = request
         self._services = services
-        self._patience = Patience(total_seconds=settings.upstream_total_seconds, drain_seconds=settings.drain_seconds)
+        self._patience = Patience(
+            total_seconds=settings.upstream_total_seconds,
+            drain_seconds=settings.drain_seconds,
+            grace_seconds=settings.leave_grace_seconds,
+        )
         self.handle = RequestHandle(settings.queue_bytes_max, self._patience)
         self._evidence = Evidence()
         self._attempts = Attempts(

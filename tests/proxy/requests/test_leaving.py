@@ -29,13 +29,21 @@ async def ask_in_vain(scene: Scene, behaviour: str) -> None:
         await asking
 
 
-async def test_a_caller_who_leaves_before_anything_came_is_released_at_once(scene: Scene) -> None:
+async def test_a_caller_who_leaves_before_anything_came_is_soon_released(scene: Scene) -> None:
     """S12, S13"""
     await ask_in_vain(scene, "hang")
     assert (await scene.the_reservation())["state"] == "released"
     await scene.idle()
     row = await scene.the_row()
     assert (row["status"], row["settlement"], row["attempts"][0]["outcome"]) == ("cancelled", "released", "cut")
+
+
+async def test_an_answer_on_its_way_is_charged_although_its_caller_has_left(scene: Scene) -> None:
+    """B4: nothing had come when the caller left, and no other account is asked."""
+    await ask_in_vain(scene, "slow;ms=50")
+    reservation = await scene.the_reservation()
+    assert (reservation["state"], reservation["basis"]) == ("finalized", "reported")
+    assert len(scene.entries) == 1
 
 
 async def test_a_caller_who_leaves_in_mid_stream_is_charged_what_the_upstream_reports(scene: Scene) -> None:

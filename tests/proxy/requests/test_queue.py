@@ -38,7 +38,7 @@ async def test_an_abandoned_queue_takes_everything_and_keeps_nothing() -> None:
 
 
 async def test_a_handle_tells_where_its_stream_broke() -> None:
-    handle = RequestHandle(1000, Patience(total_seconds=9, drain_seconds=9))
+    handle = RequestHandle(1000, patience_of())
     handle.open(ResponseHead(200, ()))
     await handle.send(b'data: {"response":{"id": "resp_1"},"sequence_number":0}\n\n')
     await handle.send(b'data: {"sequence_number":1}\n\ndata: {"sequence_number":2}\n\n')
@@ -51,37 +51,42 @@ async def test_a_handle_tells_where_its_stream_broke() -> None:
     assert (handle.response_id, handle.sequence_number) == ("resp_1", 2)
 
 
-async def leave_and_wait(patience: Patience, *, has_begun: bool) -> None:
+def patience_of(*, drain_seconds: float = 60, grace_seconds: float = 60) -> Patience:
+    return Patience(total_seconds=60, drain_seconds=drain_seconds, grace_seconds=grace_seconds)
+
+
+async def leave_and_wait(patience: Patience, *, begins: bool) -> None:
     async with patience:
-        patience.has_begun = has_begun
         patience.leave()
+        if begins:
+            patience.begin()
         await asyncio.Event().wait()
 
 
-async def test_patience_ends_at_once_when_the_caller_leaves_before_anything_came() -> None:
+async def test_patience_is_short_when_the_caller_leaves_before_anything_came() -> None:
     """S13"""
     with pytest.raises(OutOfPatience):
-        await leave_and_wait(Patience(total_seconds=60, drain_seconds=60), has_begun=False)
+        await leave_and_wait(patience_of(grace_seconds=0.01), begins=False)
 
 
 async def test_patience_lasts_for_the_drain_once_something_came() -> None:
-    """S13"""
+    """S13: also when that came after the caller had left."""
     clock = asyncio.get_running_loop().time
     start = clock()
     with pytest.raises(OutOfPatience):
-        await leave_and_wait(Patience(total_seconds=60, drain_seconds=0.05), has_begun=True)
+        await leave_and_wait(patience_of(drain_seconds=0.05, grace_seconds=0.01), begins=True)
     assert clock() - start >= 0.05
 
 
-async def test_a_caller_who_left_before_the_attempts_has_no_patience() -> None:
-    patience = Patience(total_seconds=60, drain_seconds=60)
+async def test_a_caller_who_left_before_the_attempts_has_little_patience() -> None:
+    patience = patience_of(grace_seconds=0.01)
     patience.leave()
     with pytest.raises(OutOfPatience):
-        await leave_and_wait(patience, has_begun=False)
+        await leave_and_wait(patience, begins=False)
 
 
 async def test_leaving_after_the_end_changes_nothing() -> None:
-    patience = Patience(total_seconds=60, drain_seconds=60)
+    patience = patience_of()
     async with patience:
         pass
     patience.leave()
