@@ -5,34 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
-from servicekit.listening import Listen
-from servicekit.settings import SettingsInvalid, load_settings
+from servicekit.settings import HttpServiceSettings, SettingsInvalid, fill_missing, load_settings
 from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 Count = Annotated[int, Field(gt=0)]
 
 
-class DashboardSettings(BaseSettings):
+class DashboardSettings(HttpServiceSettings):
     """The operator service's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="DASHBOARD_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DASHBOARD_")
 
     listen: str = "127.0.0.1:8090"
     metrics_listen: str = "127.0.0.1:0"
-    """Readiness and metrics; port 0 takes a free one and logs it."""
-    metrics_token: SecretStr = SecretStr("")
-    """Asked for where the metrics listener is not loopback."""
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    trusted_proxies: str = ""
-    """Addresses of TLS terminators whose X-Forwarded-* count, separated by commas."""
-    insecure: bool = False
-    """Listen beyond loopback without TLS."""
-    log_level: str = "INFO"
 
     database_url: SecretStr = SecretStr("")
     database_connections_max: Count = 5
@@ -72,19 +61,6 @@ class DashboardSettings(BaseSettings):
     stop_seconds: Seconds = 5.0
     """How long running requests may take after the service was told to stop."""
 
-    @field_validator("listen", "metrics_listen")
-    @classmethod
-    def _is_listen(cls, value: str) -> str:
-        Listen.parse(value)
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _is_level(cls, value: str) -> str:
-        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
-        return value.upper()
-
     @field_validator("proxy_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
@@ -100,20 +76,9 @@ class DashboardSettings(BaseSettings):
             raise ValueError("printable ASCII characters without spaces around them")
         return value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> DashboardSettings:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("DASHBOARD_TLS_CERT and DASHBOARD_TLS_KEY go together")
-        return self
-
     @property
     def quotad_addresses(self) -> tuple[str, ...]:
         return tuple(address.strip() for address in self.quotad_address.split(",") if address.strip())
-
-    @property
-    def has_tls(self) -> bool:
-        """TLS here, or at a terminator that is named."""
-        return self.tls_cert is not None or bool(self.trusted_proxies.strip())
 
 
 def load_dashboard_settings(**flags: object) -> DashboardSettings:
@@ -130,8 +95,7 @@ def load_dashboard_settings(**flags: object) -> DashboardSettings:
             "quotad_token": SecretStr(stack["quotad_admin_token"]),
             "proxy_url": next(iter(stack["proxies"]), ""),
         }
-        missing = {name: value for name, value in beside.items() if name not in settings.model_fields_set}
-        settings = settings.model_copy(update=missing)
+        settings = fill_missing(settings, beside)
     if not settings.database_url.get_secret_value():
         raise SettingsInvalid("DASHBOARD_DATABASE_URL: not set, and no running stack was found to take it from")
     return settings

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from servicekit.listening import Listen
-from servicekit.settings import SettingsInvalid, load_settings
+from servicekit.settings import HttpServiceSettings, SettingsInvalid, fill_missing, load_settings
 from servicekit.stackfile import data_dir, read_stack
 
 MIB = 1024 * 1024
@@ -26,23 +26,13 @@ class KeyAuth(StrEnum):
     OFF = "off"
 
 
-class ProxySettings(BaseSettings):
+class ProxySettings(HttpServiceSettings):
     """One proxy worker's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="PROXY_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="PROXY_")
 
     listen: str = "127.0.0.1:8080"
     metrics_listen: str = "127.0.0.1:0"
-    """Readiness and metrics; port 0 takes a free one and logs it."""
-    metrics_token: SecretStr = SecretStr("")
-    """Asked for where the metrics listener is not loopback."""
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    insecure: bool = False
-    """Listen beyond loopback without TLS."""
-    trusted_proxies: str = ""
-    """Addresses of terminators whose X-Forwarded-* count, separated by commas."""
-    log_level: str = "INFO"
 
     database_url: str = Field(default="", repr=False)
     database_connections_max: Count = 5
@@ -134,23 +124,8 @@ class ProxySettings(BaseSettings):
     rejections_per_second_max: Count = 50
     """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
 
-    @field_validator("listen", "metrics_listen")
-    @classmethod
-    def _is_listen(cls, value: str) -> str:
-        Listen.parse(value)
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _is_level(cls, value: str) -> str:
-        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
-        return value.upper()
-
     @model_validator(mode="after")
-    def _fits_together(self) -> ProxySettings:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("PROXY_TLS_CERT and PROXY_TLS_KEY go together")
+    def _needs_keys_beyond_loopback(self) -> Self:
         if self.key_auth is KeyAuth.OFF and not Listen.parse(self.listen).is_loopback:
             raise ValueError("PROXY_KEY_AUTH=off needs a loopback address in PROXY_LISTEN")
         return self
@@ -177,8 +152,7 @@ def load_proxy_settings(**flags: object) -> ProxySettings:
             "quotad_address": stack["quotad"],
             "quotad_token": SecretStr(stack["quotad_data_token"]),
         }
-        missing = {name: value for name, value in beside.items() if name not in settings.model_fields_set}
-        settings = settings.model_copy(update=missing)
+        settings = fill_missing(settings, beside)
     if not settings.database_url:
         raise SettingsInvalid("PROXY_DATABASE_URL: not set, and no running stack was found to take it from")
     return settings

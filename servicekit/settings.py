@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.listening import Listen
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -16,6 +19,55 @@ SECRETS_DIR = Path("/run/secrets")
 
 class SettingsInvalid(ValueError):
     """One line per wrong setting, by the name of its environment variable; never its value."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service has: its listeners, what protects them, and its log. Each adds its prefix and defaults."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    listen: str
+    metrics_listen: str
+    """Readiness and metrics; port 0 takes a free one and logs it."""
+    metrics_token: SecretStr = SecretStr("")
+    """Asked for where the metrics listener is not loopback."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+    """Listen beyond loopback without TLS."""
+    log_level: str = "INFO"
+
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _is_listen(cls, value: str) -> str:
+        Listen.parse(value)
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _is_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _has_a_whole_certificate(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            prefix = self.model_config.get("env_prefix", "")
+            raise ValueError(f"{prefix}TLS_CERT and {prefix}TLS_KEY go together")
+        return self
+
+
+class HttpServiceSettings(ServiceSettings):
+    """What every service with an HTTP listener has besides."""
+
+    trusted_proxies: str = ""
+    """Addresses of TLS terminators whose X-Forwarded-* count, separated by commas."""
+
+    @property
+    def has_tls(self) -> bool:
+        """TLS here, or at a terminator that is named."""
+        return self.tls_cert is not None or bool(self.trusted_proxies.strip())
 
 
 def load_settings(cls: type[Settings], **flags: object) -> Settings:
@@ -28,6 +80,12 @@ def load_settings(cls: type[Settings], **flags: object) -> Settings:
     except ValidationError as exc:
         errors = exc.errors(include_input=False, include_url=False)
         raise SettingsInvalid("; ".join(_line(cls, error["loc"], error["msg"]) for error in errors)) from exc
+
+
+def fill_missing(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """The settings with `values` for those that nothing has set."""
+    missing = {name: value for name, value in values.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=missing)
 
 
 def _line(cls: type[BaseSettings], location: tuple[int | str, ...], message: str) -> str:

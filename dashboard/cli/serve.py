@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import socket
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,12 +14,11 @@ from dashboard.auth.store import password_is_set
 from dashboard.cli.failures import one_line_failures
 from dashboard.config import DashboardSettings, load_dashboard_settings
 from dashboard.services import Services
-from servicekit.listening import Listen, bind, require_safe
+from servicekit.listening import Listen
 from servicekit.logs import configure_logs
-from servicekit.settings import SettingsInvalid
-from servicekit.web import QuietServer, Tls, http_server, metrics_server
+from servicekit.serving import address_of, load_tls, safe_listener, stop_event, tls_of
+from servicekit.web import QuietServer, http_server, metrics_server
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 BOOTSTRAP_LINE = "dashboard bootstrap token: "
 
 log = structlog.get_logger(__name__)
@@ -48,7 +45,7 @@ def serve(
 
 
 async def _serve(settings: DashboardSettings) -> None:
-    listener = _listener(settings)
+    listener = safe_listener(settings, has_tls=settings.has_tls)
     async with open_services(settings) as services:
         metrics, metrics_listener = metrics_server(
             Listen.parse(settings.metrics_listen),
@@ -58,11 +55,11 @@ async def _serve(settings: DashboardSettings) -> None:
         )
         server = _server(settings, services)
         await _announce_bootstrap(services)
-        stopped = _stop_event()
+        stopped = stop_event()
         async with asyncio.TaskGroup() as servers:
             serving = servers.create_task(server.serve(sockets=[listener]))
             servers.create_task(metrics.serve(sockets=[metrics_listener]))
-            log.info("dashboard started", listen=_address(listener), metrics_listen=_address(metrics_listener))
+            log.info("dashboard started", listen=address_of(listener), metrics_listen=address_of(metrics_listener))
             await stopped.wait()
             server.should_exit = True
             await serving
@@ -81,42 +78,12 @@ async def _announce_bootstrap(services: Services) -> None:
         typer.echo(f"{BOOTSTRAP_LINE}{services.bootstrap.value}")
 
 
-def _listener(settings: DashboardSettings) -> socket.socket:
-    listen = Listen.parse(settings.listen)
-    require_safe(listen, setting="DASHBOARD_LISTEN", has_tls=settings.has_tls, insecure=settings.insecure)
-    return bind(listen, setting="DASHBOARD_LISTEN")
-
-
 def _server(settings: DashboardSettings, services: Services) -> QuietServer:
-    tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     server = http_server(
         create_app(services),
         stop_seconds=round(settings.stop_seconds),
-        tls=tls,
+        tls=tls_of(settings),
         trusted_proxies=settings.trusted_proxies,
     )
-    try:
-        server.config.load()
-    except OSError as exc:
-        raise SettingsInvalid(f"DASHBOARD_TLS_CERT, DASHBOARD_TLS_KEY: {exc}") from exc
+    load_tls(server, settings)
     return server
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; a second one then has its usual effect."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        stopped.set()
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
-
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop)
-    return stopped
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return str(Listen(host, port))

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import signal
-import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +12,10 @@ import uvloop
 from proxy.cli.failures import one_line_failures
 from proxy.config import ProxySettings, load_proxy_settings
 from proxy.http.app import Worker, create_app, open_worker
-from servicekit.listening import Listen, bind, require_safe
+from servicekit.listening import Listen
 from servicekit.logs import configure_logs
-from servicekit.settings import SettingsInvalid
-from servicekit.web import QuietServer, Tls, http_server, metrics_server
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from servicekit.serving import address_of, load_tls, safe_listener, stop_event, tls_of
+from servicekit.web import QuietServer, http_server, metrics_server
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +42,7 @@ def serve(
 
 async def _serve(settings: ProxySettings) -> None:
     """Open everything, then listen; at the end the other way round, so that every settlement arrives."""
-    listener = _listener(settings)
+    listener = safe_listener(settings, has_tls=settings.has_tls)
     async with open_worker(settings) as worker:
         metrics, metrics_listener = metrics_server(
             Listen.parse(settings.metrics_listen),
@@ -55,12 +51,12 @@ async def _serve(settings: ProxySettings) -> None:
             token=settings.metrics_token.get_secret_value(),
         )
         server = _server(settings, worker)
-        stopped = _stop_event()
+        stopped = stop_event()
         listener.listen()  # from here on callers wait instead of being refused
         async with asyncio.TaskGroup() as servers:
             serving = servers.create_task(server.serve(sockets=[listener]))
             servers.create_task(metrics.serve(sockets=[metrics_listener]))
-            log.info("proxy started", listen=_address(listener), metrics_listen=_address(metrics_listener))
+            log.info("proxy started", listen=address_of(listener), metrics_listen=address_of(metrics_listener))
             await stopped.wait()
             log.info("proxy stopping")
             server.should_exit = True
@@ -69,43 +65,12 @@ async def _serve(settings: ProxySettings) -> None:
     log.info("proxy stopped")
 
 
-def _listener(settings: ProxySettings) -> socket.socket:
-    listen = Listen.parse(settings.listen)
-    has_tls = settings.tls_cert is not None
-    require_safe(listen, setting="PROXY_LISTEN", has_tls=has_tls, insecure=settings.insecure)
-    return bind(listen, setting="PROXY_LISTEN")
-
-
 def _server(settings: ProxySettings, worker: Worker) -> QuietServer:
-    tls = Tls(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     server = http_server(
         create_app(worker.services),
         stop_seconds=math.ceil(settings.answer_stop_seconds),
-        tls=tls,
+        tls=tls_of(settings),
         trusted_proxies=settings.trusted_proxies,
     )
-    try:
-        server.config.load()
-    except OSError as exc:
-        raise SettingsInvalid(f"PROXY_TLS_CERT, PROXY_TLS_KEY: {exc}") from exc
+    load_tls(server, settings)
     return server
-
-
-def _stop_event() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; a second one then has its usual effect."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        stopped.set()
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
-
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop)
-    return stopped
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return str(Listen(host, port))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from quotad.store.tokens import TokenRole
 from servicekit.database import create_engine
 from servicekit.listening import Listen, ListenRefused, bind, require_safe
 from servicekit.migrations import Migrations, require_current
+from servicekit.serving import address_of, stop_event
 from servicekit.web import metrics_server
 
 MIGRATIONS = Migrations("quotad")
@@ -62,13 +62,10 @@ class Running:
 
 async def serve(settings: DaemonSettings) -> None:
     """Run until SIGTERM or SIGINT, then stop: health first, no new calls, accepted ones answered, all bounded."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stopped = stop_event()
     async with running(settings) as daemon:
         log.info("quotad is ready", address=daemon.address, metrics=f"http://{daemon.metrics_address}/metrics")
-        await stop.wait()
+        await stopped.wait()
         log.info("quotad is stopping")
 
 
@@ -95,9 +92,8 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
     tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
     server = _server(store, health, [calls, Authentication(tokens)])
     port = _listen(server, settings)
-    metrics_listen = Listen.parse(settings.metrics_listen)
     metrics_http, metrics_socket = metrics_server(
-        metrics_listen,
+        Listen.parse(settings.metrics_listen),
         setting="QUOTAD_METRICS_LISTEN",
         is_ready=lambda: _is_serving(health),
         token=settings.metrics_token.get_secret_value(),
@@ -112,10 +108,9 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
             tasks.create_task(sweeper.run(store.ledger, stopping, metrics.holds_expired.inc))
             tasks.create_task(metrics_http.serve(sockets=[metrics_socket]))
             try:
-                metrics_port = metrics_socket.getsockname()[1]
                 yield Running(
                     address=str(Listen(Listen.parse(settings.listen).host, port)),
-                    metrics_address=str(Listen(metrics_listen.host, metrics_port)),
+                    metrics_address=address_of(metrics_socket),
                 )
             finally:
                 await health.stop()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from quotad.store import StoreSettings
-from servicekit.listening import Listen
-from servicekit.settings import SettingsInvalid, load_settings
+from servicekit.settings import ServiceSettings, SettingsInvalid, fill_missing, load_settings
 from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -20,24 +18,16 @@ TOKEN_CHARACTERS_MIN = 16
 """Shorter than that a service token can be guessed."""
 
 
-class DaemonSettings(BaseSettings):
+class DaemonSettings(ServiceSettings):
     """One daemon's settings."""
 
-    model_config = SettingsConfigDict(env_prefix="QUOTAD_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="QUOTAD_")
 
     database_url: SecretStr = SecretStr("")
     listen: str = "127.0.0.1:50051"
     metrics_listen: str = "127.0.0.1:9464"
-    """Readiness and metrics; port 0 takes a free one."""
-    metrics_token: SecretStr = SecretStr("")
-    """Asked for where the metrics listener is not loopback."""
     bootstrap_data_token: SecretStr = SecretStr("")
     bootstrap_admin_token: SecretStr = SecretStr("")
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    insecure: bool = False
-    """Listen beyond loopback without TLS."""
-    log_level: str = "INFO"
 
     default_lease_seconds: Seconds = 120.0
     """Lease of a reservation that names none, and the time that clients get to renew after an outage."""
@@ -52,19 +42,6 @@ class DaemonSettings(BaseSettings):
     stop_seconds: Seconds = 10.0
     """How long accepted calls may take after the daemon was told to stop."""
 
-    @field_validator("listen", "metrics_listen")
-    @classmethod
-    def _is_listen(cls, value: str) -> str:
-        Listen.parse(value)
-        return value
-
-    @field_validator("log_level")
-    @classmethod
-    def _is_level(cls, value: str) -> str:
-        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
-        return value.upper()
-
     @field_validator("bootstrap_data_token", "bootstrap_admin_token")
     @classmethod
     def _is_token(cls, value: SecretStr) -> SecretStr:
@@ -74,9 +51,7 @@ class DaemonSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _fits_together(self) -> DaemonSettings:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("QUOTAD_TLS_CERT and QUOTAD_TLS_KEY go together")
+    def _has_two_tokens(self) -> Self:
         data, admin = self.bootstrap_data_token.get_secret_value(), self.bootstrap_admin_token.get_secret_value()
         if data and data == admin:
             raise ValueError("QUOTAD_BOOTSTRAP_DATA_TOKEN and QUOTAD_BOOTSTRAP_ADMIN_TOKEN must differ")
@@ -100,8 +75,8 @@ def load_daemon_settings(**flags: object) -> DaemonSettings:
     """
     settings = load_settings(DaemonSettings, **flags)
     stack = read_stack()
-    if not settings.database_url.get_secret_value() and stack is not None:
-        settings = settings.model_copy(update={"database_url": SecretStr(stack["database_url"])})
+    if stack is not None:
+        settings = fill_missing(settings, {"database_url": SecretStr(stack["database_url"])})
     if not settings.database_url.get_secret_value():
         raise SettingsInvalid("QUOTAD_DATABASE_URL: not set, and no running stack was found to take it from")
     return settings
