@@ -130,7 +130,7 @@ def _one_line() -> Iterator[None]:
         with one_line_failures():
             yield
     except AccountError as exc:
-        typer.echo(f"error: {exc}", err=True)
+        typer.echo(f"quota-proxy: {exc}", err=True)
         raise typer.Exit(REFUSED) from exc
 
 

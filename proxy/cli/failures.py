@@ -32,7 +32,7 @@ def one_line_failures() -> Iterator[None]:
 
 
 def _stop(line: str) -> None:
-    typer.echo(f"error: {line}", err=True)
+    typer.echo(f"quota-proxy: {line}", err=True)
     raise typer.Exit(CANNOT_START)
 
 

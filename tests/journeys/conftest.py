@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psutil
 import pytest
 
 from quotad.client.channel import Connection
@@ -52,3 +53,15 @@ async def counters(stack: RunningStack, key: MadeKey, metric: str) -> tuple[int,
         description = await DataClient(connection).describe_key(api_key_id=key.api_key_id)
     status = next(found for found in description.limits if found.limit.metric == metric)
     return status.used, status.held
+
+
+def listener_of(url: str) -> psutil.Process:
+    """The process that listens on the port of this URL."""
+    port = int(url.rsplit(":", 1)[1])
+    found = next(
+        connection
+        for connection in psutil.net_connections("tcp")
+        if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+    )
+    assert found.pid is not None
+    return psutil.Process(found.pid)

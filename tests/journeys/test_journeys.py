@@ -11,7 +11,7 @@ import pytest
 
 from quotad.client.data import DataClient
 from quotad.store.audit import differences
-from tests.journeys.conftest import LEASE_SECONDS, MadeKey, connect, counters, create_key
+from tests.journeys.conftest import LEASE_SECONDS, MadeKey, connect, counters, create_key, listener_of
 from tests.support.stack import RunningStack
 from tests.support.waiting import eventually
 
@@ -89,17 +89,6 @@ async def answers(stack: RunningStack, key: MadeKey) -> bool:
         return await streamed_usage(client(stack, 0, key), "back?") > 0
     except openai.APIConnectionError:
         return False
-
-
-def listener_of(url: str) -> psutil.Process:
-    port = int(url.rsplit(":", 1)[1])
-    found = next(
-        connection
-        for connection in psutil.net_connections("tcp")
-        if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
-    )
-    assert found.pid is not None
-    return psutil.Process(found.pid)
 
 
 async def test_describing_the_demo_key_shows_room_for_ten_turns_of_codex(stack: RunningStack) -> None:

@@ -61,7 +61,7 @@ def test_a_start_that_cannot_work_ends_in_one_clear_line(
     done = start(arguments, settings, tmp_path)
     assert done.returncode == 2
     [line] = done.stderr.strip().splitlines()
-    assert line.startswith("error: ")
+    assert line.startswith("quota-proxy: ")
     assert said in line
     assert "word" not in line
 
