@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import HttpServiceSettings, SettingsInvalid, fill_missing, load_settings
+from servicekit.settings import HttpServiceSettings, fill_missing, load_settings, require_database_url
 from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
@@ -96,6 +96,5 @@ def load_dashboard_settings(**flags: object) -> DashboardSettings:
             "proxy_url": next(iter(stack["proxies"]), ""),
         }
         settings = fill_missing(settings, beside)
-    if not settings.database_url.get_secret_value():
-        raise SettingsInvalid("DASHBOARD_DATABASE_URL: not set, and no running stack was found to take it from")
+    require_database_url(settings, settings.database_url.get_secret_value())
     return settings

@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from dashboard.errors import DatabaseUnavailable
+from servicekit.database import first_line
 
 DEFECTS = (DataError, IntegrityError, ProgrammingError)
 """Statements that cannot work: trying again does not help."""
@@ -41,9 +42,3 @@ class Database:
         except AWAY as exc:
             log.warning("database unavailable", error=first_line(exc))
             raise DatabaseUnavailable from exc
-
-
-def first_line(exc: Exception) -> str:
-    """What the driver said, without the statement and its parameters."""
-    said = str(exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc)
-    return (said.splitlines() or [""])[0] or type(exc).__name__

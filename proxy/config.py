@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.listening import Listen
-from servicekit.settings import HttpServiceSettings, SettingsInvalid, fill_missing, load_settings
+from servicekit.settings import HttpServiceSettings, fill_missing, load_settings, require_database_url
 from servicekit.stackfile import data_dir, read_stack
 
 MIB = 1024 * 1024
@@ -153,6 +153,5 @@ def load_proxy_settings(**flags: object) -> ProxySettings:
             "quotad_token": SecretStr(stack["quotad_data_token"]),
         }
         settings = fill_missing(settings, beside)
-    if not settings.database_url:
-        raise SettingsInvalid("PROXY_DATABASE_URL: not set, and no running stack was found to take it from")
+    require_database_url(settings, settings.database_url)
     return settings

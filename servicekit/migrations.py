@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from servicekit.database import DatabaseUnusable, connect, create_engine
+from servicekit.database import DatabaseUnusable, connect, create_engine, first_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,7 @@ async def migrate(database_url: str, migrations: Migrations) -> str:
         async with connect(engine) as connection, connection.begin():
             await connection.run_sync(_upgrade, migrations)
     except DBAPIError as exc:
-        reason = str(exc.orig).splitlines()[0]
-        raise DatabaseUnusable(f"the database refuses the migration of {migrations.name}: {reason}") from exc
+        raise DatabaseUnusable(f"the database refuses the migration of {migrations.name}: {first_line(exc)}") from exc
     finally:
         await engine.dispose()
     return _head(migrations)

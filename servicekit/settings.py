@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from servicekit.database import DatabaseUrlInvalid, asyncpg_url
 from servicekit.listening import Listen
 
 Settings = TypeVar("Settings", bound=BaseSettings)
@@ -86,6 +87,17 @@ def fill_missing(settings: Settings, values: Mapping[str, object]) -> Settings:
     """The settings with `values` for those that nothing has set."""
     missing = {name: value for name, value in values.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=missing)
+
+
+def require_database_url(settings: BaseSettings, database_url: str) -> None:
+    """Raise `SettingsInvalid`, naming the variable, unless there is a URL of the right form."""
+    variable = f"{settings.model_config.get('env_prefix', '')}DATABASE_URL"
+    if not database_url:
+        raise SettingsInvalid(f"{variable}: not set, and no running stack was found to take it from")
+    try:
+        asyncpg_url(database_url)
+    except DatabaseUrlInvalid as exc:
+        raise SettingsInvalid(f"{variable}: {exc}") from exc
 
 
 def _line(cls: type[BaseSettings], location: tuple[int | str, ...], message: str) -> str:

@@ -10,7 +10,6 @@ from dashboard.auth.attempts import forget_attempts
 from dashboard.auth.passwords import check_new_password
 from dashboard.auth.sessions import end_all_sessions
 from dashboard.auth.store import put_password
-from dashboard.cli.failures import one_line_failures
 from dashboard.config import DashboardSettings, load_dashboard_settings
 
 
@@ -19,11 +18,10 @@ def set_password() -> None:
 
     Asks for it on a terminal, else reads one line from standard input.
     """
-    with one_line_failures():
-        settings = load_dashboard_settings()
-        password = _read_password()
-        check_new_password(password)
-        asyncio.run(_set_password(settings, password))
+    settings = load_dashboard_settings()
+    password = _read_password()
+    check_new_password(password)
+    asyncio.run(_set_password(settings, password))
     typer.echo("the password is set; all sessions have ended")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,6 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.cli.account_input import credentials_from_options, read_secrets
-from proxy.cli.failures import one_line_failures
 from proxy.config import ProxySettings, load_proxy_settings
 from proxy.records import read, write
 from proxy.records.accounts import Account, AccountError, AccountState, ApiKeyCredentials, NewAccount
@@ -27,7 +25,6 @@ from servicekit.database import create_engine
 from servicekit.migrations import Migrations, require_current
 
 COMMAND_SECONDS_MAX = 30.0
-REFUSED = 1
 DEMO_NAME = "demo"
 
 Result = TypeVar("Result")
@@ -52,11 +49,10 @@ def add(
     usage_url: Annotated[str, typer.Option(help="where the account tells its usage windows")] = "",
 ) -> None:
     """Add an account with a static key, or with OAuth tokens that are refreshed."""
-    with _one_line():
-        key, access, refresh, identity = read_secrets(api_key, access_token, refresh_token, id_token)
-        credentials = credentials_from_options(key, access, refresh, identity)
-        new = NewAccount(name, base_url, credentials, token_url, client_id, chatgpt_account_id, usage_url)
-        _add(new)
+    key, access, refresh, identity = read_secrets(api_key, access_token, refresh_token, id_token)
+    credentials = credentials_from_options(key, access, refresh, identity)
+    new = NewAccount(name, base_url, credentials, token_url, client_id, chatgpt_account_id, usage_url)
+    _add(new)
 
 
 @app.command("import")
@@ -65,18 +61,16 @@ def import_codex(
     name: Annotated[str, typer.Option(help="default: the account's e-mail address")] = "",
 ) -> None:
     """Import the account that the Codex CLI is signed in with."""
-    with _one_line():
-        new = account_from_codex(_content(path.expanduser()), name)
-        _add(new)
-        if not isinstance(new.credentials, ApiKeyCredentials):
-            typer.echo("Its refresh token works once and is the proxy's now: run `codex login` anew for Codex itself.")
+    new = account_from_codex(_content(path.expanduser()), name)
+    _add(new)
+    if not isinstance(new.credentials, ApiKeyCredentials):
+        typer.echo("Its refresh token works once and is the proxy's now: run `codex login` anew for Codex itself.")
 
 
 @app.command("list")
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """List the accounts, without their secrets."""
-    with _one_line():
-        accounts = _run(load_proxy_settings(), read.list_accounts)
+    accounts = _run(load_proxy_settings(), read.list_accounts)
     if as_json:
         typer.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
     else:
@@ -86,16 +80,14 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="print JSON")]
 @app.command()
 def pause(name: Name) -> None:
     """Send nothing more to an account until it is resumed."""
-    with _one_line():
-        _move(name, AccountState.PAUSED)
+    _move(name, AccountState.PAUSED)
     typer.echo(f"{name} is paused")
 
 
 @app.command()
 def resume(name: Name) -> None:
     """Use an account again, whatever state it is in."""
-    with _one_line():
-        _move(name, AccountState.ACTIVE)
+    _move(name, AccountState.ACTIVE)
     typer.echo(f"{name} is active")
 
 
@@ -107,31 +99,18 @@ def remove(name: Name) -> None:
         account = await read.get_account(connection, name)
         await write.remove_account(connection, account.account_id)
 
-    with _one_line():
-        _run(load_proxy_settings(), change)
+    _run(load_proxy_settings(), change)
     typer.echo(f"{name} is removed")
 
 
 @app.command(hidden=True)
 def ensure_demo(base_url: Annotated[str, typer.Option(help="base URL of the demo upstream")]) -> None:
     """Let the demo upstream serve as long as no account is configured."""
-    with _one_line():
-        settings = load_proxy_settings()
-        demo = NewAccount(DEMO_NAME, base_url, ApiKeyCredentials("demo"), is_demo=True)
-        box = _secret_box(settings)
-        serves = _run(settings, lambda connection: write.ensure_demo_account(connection, demo, box))
+    settings = load_proxy_settings()
+    demo = NewAccount(DEMO_NAME, base_url, ApiKeyCredentials("demo"), is_demo=True)
+    box = _secret_box(settings)
+    serves = _run(settings, lambda connection: write.ensure_demo_account(connection, demo, box))
     typer.echo("serving" if serves else "not needed")
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """A refused change ends in its one line, like a start that cannot work."""
-    try:
-        with one_line_failures():
-            yield
-    except AccountError as exc:
-        typer.echo(f"quota-proxy: {exc}", err=True)
-        raise typer.Exit(REFUSED) from exc
 
 
 def _run(settings: ProxySettings, change: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from proxy import demo_upstream as demo
-from proxy.cli.failures import one_line_failures
 from servicekit.listening import Listen, ListenRefused
 from servicekit.logs import configure_logs
 
@@ -15,9 +14,8 @@ def demo_upstream(
     strict: Annotated[bool, typer.Option("--strict", help="accept only credentials that were made known")] = False,
 ) -> None:
     """Run a built-in OpenAI-compatible upstream that answers with sample text."""
-    with one_line_failures():
-        configure_logs("demo-upstream")
-        demo.run(_parse(listen), strict=strict)
+    configure_logs("demo-upstream")
+    demo.run(_parse(listen), strict=strict)
 
 
 def _parse(value: str) -> Listen:

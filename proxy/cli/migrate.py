@@ -4,7 +4,6 @@ import asyncio
 
 import typer
 
-from proxy.cli.failures import one_line_failures
 from proxy.config import load_proxy_settings
 from servicekit import migrations
 from servicekit.migrations import Migrations
@@ -12,7 +11,6 @@ from servicekit.migrations import Migrations
 
 def migrate() -> None:
     """Bring the proxy's database schema to this program's version; safe to repeat."""
-    with one_line_failures():
-        settings = load_proxy_settings()
-        version = asyncio.run(migrations.migrate(settings.database_url, Migrations("proxy")))
+    settings = load_proxy_settings()
+    version = asyncio.run(migrations.migrate(settings.database_url, Migrations("proxy")))
     typer.echo(f"the schema proxy is at version {version}")

@@ -11,10 +11,6 @@ from quotad.cli.up import up
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
 from servicekit.commands import run_commands
-from servicekit.database import DatabaseUnusable, DatabaseUrlInvalid
-from servicekit.listening import ListenRefused
-from servicekit.migrations import SchemaUnknown
-from servicekit.settings import SettingsInvalid
 
 app = typer.Typer(help="Quota that never overruns, never leaks and charges exactly once.", no_args_is_help=True)
 app.command()(up)
@@ -23,16 +19,6 @@ app.command()(daemon.migrate)
 app.command()(daemon.audit)
 app.add_typer(keys.app, name="keys")
 
-REFUSALS = (
-    QuotaError,
-    OutcomeUnknown,
-    DatabaseUnusable,
-    DatabaseUrlInvalid,
-    ListenRefused,
-    SchemaUnknown,
-    SettingsInvalid,
-)
-
 
 def main() -> NoReturn:
-    run_commands(app, "quotad", REFUSALS)
+    run_commands(app, "quotad", database_setting="QUOTAD_DATABASE_URL", refused=(QuotaError, OutcomeUnknown))

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from quotad.client.admin import AdminClient
 from quotad.client.channel import Connection
 from quotad.client.types import OutcomeUnknown
-from servicekit.commands import CommandFailed
+from servicekit.commands import CommandFailed, CommandNotBegun
 from servicekit.logs import configure_logs
 from servicekit.settings import load_settings
 from servicekit.stackfile import read_stack
@@ -50,7 +50,7 @@ async def _with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Resul
     settings = load_settings(CommandSettings)
     address, token = _address_and_token(settings)
     if settings.tls_ca is not None and not settings.tls_ca.is_file():
-        raise CommandFailed(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
+        raise CommandNotBegun(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
     async with Connection(address.split(","), token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
         try:
             return await work(AdminClient(connection, f"os:{_os_user()}"))
@@ -71,9 +71,11 @@ def _address_and_token(settings: CommandSettings) -> tuple[str, str]:
     address = settings.address or (stack["quotad"] if stack else "")
     token = settings.token.get_secret_value() or (stack["quotad_admin_token"] if stack else "")
     if not address:
-        raise CommandFailed("no quotad to talk to: start one with `quotad up`, or set QUOTAD_ADDRESS and QUOTAD_TOKEN")
+        raise CommandNotBegun(
+            "no quotad to talk to: start one with `quotad up`, or set QUOTAD_ADDRESS and QUOTAD_TOKEN"
+        )
     if not token:
-        raise CommandFailed("no token for quotad: set QUOTAD_TOKEN to one of role admin")
+        raise CommandNotBegun("no token for quotad: set QUOTAD_TOKEN to one of role admin")
     return address, token
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,24 +16,28 @@ from quotad.server.daemon import serve as serve_until_stopped
 from quotad.server.settings import DaemonSettings, load_daemon_settings
 from quotad.store.audit import Difference, differences
 from servicekit import migrations
-from servicekit.commands import CommandFailed
+from servicekit.commands import (
+    CommandFailed,
+    InsecureFlag,
+    ListenFlag,
+    MetricsListenFlag,
+    TlsCertFlag,
+    TlsKeyFlag,
+)
+from servicekit.database import DatabaseUnusable, first_line
 from servicekit.logs import configure_logs
 
 
 def serve(
-    listen: Annotated[str | None, typer.Option(help="host:port of the gRPC listener.")] = None,
-    metrics_listen: Annotated[str | None, typer.Option(help="host:port of metrics and readiness.")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Listen beyond loopback without TLS.")] = False,
+    listen: ListenFlag = None,
+    metrics_listen: MetricsListenFlag = None,
+    tls_cert: TlsCertFlag = None,
+    tls_key: TlsKeyFlag = None,
+    insecure: InsecureFlag = None,
 ) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C. Its settings are QUOTAD_* variables; flags win."""
+    """Run the daemon until SIGTERM or SIGINT; a second signal ends it at once. Settings are QUOTAD_*; flags win."""
     settings = load_daemon_settings(
-        listen=listen,
-        metrics_listen=metrics_listen,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        insecure=insecure or None,
+        listen=listen, metrics_listen=metrics_listen, tls_cert=tls_cert, tls_key=tls_key, insecure=insecure
     )
     configure_logs("quotad", settings.log_level)
     try:
@@ -65,9 +68,9 @@ def audit(as_json: Annotated[bool, typer.Option("--json", help="Print the differ
         typer.echo("every window adds up")
 
 
-def _unusable(error: StoreUnavailable) -> CommandFailed:
-    why = str(error.__cause__ or "") or type(error.__cause__).__name__
-    return CommandFailed(f"the database cannot be used ({why}): is it running, and is QUOTAD_DATABASE_URL right?")
+def _unusable(error: StoreUnavailable) -> DatabaseUnusable:
+    cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
+    return DatabaseUnusable(f"the database cannot be used: {first_line(cause)}")
 
 
 def _database_url(settings: DaemonSettings) -> str:

@@ -29,7 +29,7 @@ from quotad.client.types import (
     OnMissingUsage,
 )
 from quotad.errors import InvalidRequest, ResourceNotFound
-from servicekit.commands import CommandFailed
+from servicekit.commands import CommandFailed, CommandNotBegun
 
 IDS_SHOWN_MAX = 10
 """Of keys that share a name; more would not be one line."""
@@ -141,7 +141,7 @@ def update(
     limits = UNSET if not limit else () if limit == ["none"] else [parse_limit(text) for text in limit]
     ends = UNSET if expire_time is None else None if expire_time == "never" else _time(expire_time)
     if not any((name, limit, model, expire_time, on_missing_usage)) and default_output_tokens is None:
-        raise CommandFailed("nothing to change: see quotad keys update --help")
+        raise CommandNotBegun("nothing to change: see quotad keys update --help")
 
     async def edit(admin: AdminClient) -> ApiKey:
         found = (await _find(admin, key, tenant)).api_key
@@ -223,7 +223,7 @@ def _time(text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise CommandFailed(f"--expire-time {text}: write a time such as 2030-01-31T00:00:00Z") from exc
+        raise CommandNotBegun(f"--expire-time {text}: write a time such as 2030-01-31T00:00:00Z") from exc
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 

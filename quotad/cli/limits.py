@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quotad.values import Limit, Window, WindowKind
-from servicekit.commands import CommandFailed
+from servicekit.commands import CommandNotBegun
 
 KINDS = {kind.value: kind for kind in WindowKind if kind is not WindowKind.FIXED}
 
@@ -14,7 +14,7 @@ def parse_limit(text: str) -> Limit:
     window, _, rest = rest.partition(":")
     max_value, _, model_pattern = rest.partition(":")
     if not metric or not max_value.isascii() or not max_value.isdigit():
-        raise CommandFailed(f"--limit {text}: write METRIC:WINDOW:MAX[:MODEL], such as total_tokens:day:100000")
+        raise CommandNotBegun(f"--limit {text}: write METRIC:WINDOW:MAX[:MODEL], such as total_tokens:day:100000")
     return Limit(metric, _window(text, window), int(max_value), model_pattern)
 
 
@@ -24,4 +24,4 @@ def _window(text: str, window: str) -> Window:
     seconds = window.removesuffix("s")
     if seconds != window and seconds.isascii() and seconds.isdigit():
         return Window(WindowKind.FIXED, int(seconds))
-    raise CommandFailed(f"--limit {text}: the window is one of {', '.join(KINDS)}, or seconds such as 18000s")
+    raise CommandNotBegun(f"--limit {text}: the window is one of {', '.join(KINDS)}, or seconds such as 18000s")

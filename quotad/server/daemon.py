@@ -24,10 +24,9 @@ from quotad.server.tokens import TokenBook
 from quotad.store import Store, sweeper
 from quotad.store.tokens import TokenRole
 from servicekit.database import create_engine
-from servicekit.listening import Listen, ListenRefused, bind, require_safe
+from servicekit.listening import Listen, ListenRefused, bind
 from servicekit.migrations import Migrations, require_current
-from servicekit.serving import address_of, stop_event
-from servicekit.web import metrics_server
+from servicekit.serving import address_of, metrics_beside, require_safe_listener, stop_event
 
 MIGRATIONS = Migrations("quotad")
 REQUEST_BYTES_MAX = 1024 * 1024
@@ -72,12 +71,7 @@ async def serve(settings: DaemonSettings) -> None:
 @asynccontextmanager
 async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
     """A daemon for the length of a block. Raises what keeps it from starting: see `quotad.cli.serve`."""
-    require_safe(
-        Listen.parse(settings.listen),
-        setting="QUOTAD_LISTEN",
-        has_tls=settings.tls_cert is not None,
-        insecure=settings.insecure,
-    )
+    require_safe_listener(settings, has_tls=settings.tls_cert is not None)
     store = await Store.open(settings.store_settings())
     try:
         await _require_schema(settings)
@@ -92,12 +86,7 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
     tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
     server = _server(store, health, [calls, Authentication(tokens)])
     port = _listen(server, settings)
-    metrics_http, metrics_socket = metrics_server(
-        Listen.parse(settings.metrics_listen),
-        setting="QUOTAD_METRICS_LISTEN",
-        is_ready=lambda: _is_serving(health),
-        token=settings.metrics_token.get_secret_value(),
-    )
+    metrics_http, metrics_socket = metrics_beside(settings, lambda: _is_serving(health))
     stopping = asyncio.Event()
     await health.check()
     await server.start()

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from quotad.store import StoreSettings
-from servicekit.settings import ServiceSettings, SettingsInvalid, fill_missing, load_settings
+from servicekit.settings import ServiceSettings, fill_missing, load_settings, require_database_url
 from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -77,6 +77,5 @@ def load_daemon_settings(**flags: object) -> DaemonSettings:
     stack = read_stack()
     if stack is not None:
         settings = fill_missing(settings, {"database_url": SecretStr(stack["database_url"])})
-    if not settings.database_url.get_secret_value():
-        raise SettingsInvalid("QUOTAD_DATABASE_URL: not set, and no running stack was found to take it from")
+    require_database_url(settings, settings.database_url.get_secret_value())
     return settings

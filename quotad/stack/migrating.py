@@ -26,7 +26,7 @@ def main() -> None:
     try:
         asyncio.run(_migrate_all(os.environ[DATABASE_URL_VARIABLE]))
     except (DatabaseUnusable, DatabaseUrlInvalid, SchemaUnknown) as exc:
-        sys.exit(f"error: {' '.join(str(exc).split())}")
+        sys.exit(f"quotad: {' '.join(str(exc).split())}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ RESTART_SECONDS_MAX = 30.0
 STEADY_SECONDS = 60.0
 """A child that lived this long starts again without a longer pause."""
 
-OWN_WORDS = re.compile(r"^(error|quotad|quota-proxy|quota-dashboard): ")
+OWN_WORDS = re.compile(r"^(quotad|quota-proxy|quota-dashboard): ")
 """How the one line begins with which our programs end when they cannot work."""
 
 Say = Callable[[str], None]

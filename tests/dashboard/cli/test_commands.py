@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,25 +13,17 @@ import httpx2
 import pytest
 
 from tests.dashboard.world import PASSWORD
+from tests.support.commands import NO_DATABASE, Ended, assert_could_not_begin, run_command, taken_address
 from tests.support.postgres import Server
 from tests.support.processes import RunningProcess, command, running
 from tests.support.stack import clean_environment
 
-NO_DATABASE = {"DASHBOARD_DATABASE_URL": "postgresql://nobody:word@127.0.0.1:1/none"}
+UNREACHABLE = {"DASHBOARD_DATABASE_URL": NO_DATABASE}
 TOKEN_LINE = re.compile(r"^dashboard bootstrap token: (\S+)$", re.MULTILINE)
 
 
-def run(arguments: list[str], settings: Mapping[str, str], directory: Path, stdin: str = "") -> Any:
-    return subprocess.run(
-        [command("quota-dashboard"), *arguments],
-        env={**clean_environment(), "QUOTA_DATA_DIR": str(directory), **settings},
-        cwd=directory,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        input=stdin,
-    )
+def run(arguments: list[str], settings: Mapping[str, str], directory: Path, stdin: str = "") -> Ended:
+    return run_command("quota-dashboard", *arguments, settings=settings, directory=directory, stdin=stdin)
 
 
 def service(database_url: str, directory: Path, **settings: str) -> Any:
@@ -56,38 +46,27 @@ def url_of(process: RunningProcess) -> str:
 @pytest.mark.parametrize(
     ("arguments", "settings", "said"),
     [
-        (["serve", "--listen", "0.0.0.0:0"], NO_DATABASE, "not a loopback address"),
-        (["serve", "--listen", "127.0.0.1:0"], NO_DATABASE, "cannot be used"),
-        (["set-password"], NO_DATABASE, "at least 8 characters"),
+        (["serve", "--listen", "0.0.0.0:0"], UNREACHABLE, "not a loopback address"),
+        (["serve", "--listen", "127.0.0.1:0"], UNREACHABLE, "cannot be used"),
+        (["set-password"], UNREACHABLE, "at least 8 characters"),
     ],
 )
 def test_a_command_that_cannot_work_ends_in_one_clear_line(
     arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    done = run(arguments, settings, tmp_path)
-    assert done.returncode == 2
-    [line] = done.stderr.strip().splitlines()
-    assert line.startswith("quota-dashboard: ")
-    assert said in line
-    assert "word@" not in line
-    assert done.stdout == ""
+    assert_could_not_begin(run(arguments, settings, tmp_path), "quota-dashboard", said)
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        address = f"127.0.0.1:{holder.getsockname()[1]}"
-        done = run(["serve", "--listen", address], NO_DATABASE, tmp_path)
-    assert done.returncode == 2
-    assert f"cannot listen on {address} (DASHBOARD_LISTEN)" in done.stderr
+    with taken_address() as address:
+        done = run(["serve", "--listen", address], UNREACHABLE, tmp_path)
+    assert_could_not_begin(done, "quota-dashboard", f"cannot listen on {address} (DASHBOARD_LISTEN)")
 
 
 def test_a_certificate_that_cannot_be_read_is_named(database_url: str, tmp_path: Path) -> None:
     settings = {"DASHBOARD_DATABASE_URL": database_url, "DASHBOARD_LISTEN": "127.0.0.1:0"}
     done = run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"], settings, tmp_path)
-    assert done.returncode == 2
-    assert "DASHBOARD_TLS_CERT" in done.stderr.splitlines()[-1]
+    assert_could_not_begin(done, "quota-dashboard", "DASHBOARD_TLS_CERT")
 
 
 def test_a_database_that_was_not_migrated_is_refused(postgres_server: Server, tmp_path: Path) -> None:
@@ -97,9 +76,7 @@ def test_a_database_that_was_not_migrated_is_refused(postgres_server: Server, tm
         "DASHBOARD_LISTEN": "127.0.0.1:0",
     }
     try:
-        refused = run(["serve"], settings, tmp_path)
-        assert refused.returncode == 2
-        assert "run its migrate command first" in refused.stderr
+        assert_could_not_begin(run(["serve"], settings, tmp_path), "quota-dashboard", "run its migrate command first")
         assert run(["migrate"], settings, tmp_path).stdout == "the schema dashboard is at version 0001\n"
     finally:
         postgres_server.execute("DROP DATABASE dashboard_empty WITH (FORCE)")
@@ -139,7 +116,7 @@ def test_a_password_set_by_command_ends_all_sessions_and_forgets_failed_attempts
         assert client.post("/api/auth/login", json={"password": "wrong"}).status_code == 401
         assert client.post("/api/auth/login", json={"password": "first password"}).status_code == 429
         done = run(["set-password"], {"DASHBOARD_DATABASE_URL": database_url}, tmp_path, f"{PASSWORD}\n")
-        assert (done.returncode, done.stdout) == (0, "the password is set; all sessions have ended\n")
+        assert (done.code, done.stdout) == (0, "the password is set; all sessions have ended\n")
         assert client.get("/api/auth/session").json()["authenticated"] is False
         assert client.post("/api/auth/login", json={"password": PASSWORD}).status_code == 200
         assert "use the token of DASHBOARD_BOOTSTRAP_TOKEN" in process.output

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import signal
-import socket
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from servicekit.listening import Listen, bind
+from tests.support.commands import NO_DATABASE, Ended, assert_could_not_begin, run_command, taken_address
 from tests.support.postgres import Server
 from tests.support.processes import REPOSITORY, command, running
 from tests.support.stack import clean_environment
 
-NO_DATABASE = "postgresql://nobody:word@127.0.0.1:1/none"
 
-
-def start(arguments: list[str], settings: Mapping[str, str], directory: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [command("quota-proxy"), *arguments],
-        env={**clean_environment(), "QUOTA_DATA_DIR": str(directory), **settings},
-        cwd=directory,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        yield holder.getsockname()[1]
+def start(arguments: list[str], settings: Mapping[str, str], directory: Path) -> Ended:
+    return run_command("quota-proxy", *arguments, settings=settings, directory=directory)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +39,13 @@ def taken_port() -> Iterator[int]:
 def test_a_start_that_cannot_work_ends_in_one_clear_line(
     arguments: list[str], settings: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    done = start(arguments, settings, tmp_path)
-    assert done.returncode == 2
-    [line] = done.stderr.strip().splitlines()
-    assert line.startswith("quota-proxy: ")
-    assert said in line
-    assert "word" not in line
+    assert_could_not_begin(start(arguments, settings, tmp_path), "quota-proxy", said)
 
 
-def test_a_port_that_is_taken_is_named(taken_port: int, tmp_path: Path) -> None:
-    done = start(["serve", "--listen", f"127.0.0.1:{taken_port}"], {"PROXY_DATABASE_URL": NO_DATABASE}, tmp_path)
-    assert done.returncode == 2
-    assert f"cannot listen on 127.0.0.1:{taken_port} (PROXY_LISTEN)" in done.stderr
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with taken_address() as address:
+        done = start(["serve", "--listen", address], {"PROXY_DATABASE_URL": NO_DATABASE}, tmp_path)
+    assert_could_not_begin(done, "quota-proxy", f"cannot listen on {address} (PROXY_LISTEN)")
 
 
 def test_a_worker_starts_without_quotad_and_stops_on_a_signal(database_url: str, tmp_path: Path) -> None:
@@ -93,5 +69,4 @@ def test_a_worker_starts_without_quotad_and_stops_on_a_signal(database_url: str,
 
 def test_an_unmigrated_database_is_refused(postgres_server: Server, tmp_path: Path) -> None:
     done = start(["serve", "--listen", "127.0.0.1:0"], {"PROXY_DATABASE_URL": postgres_server.url}, tmp_path)
-    assert done.returncode == 2
-    assert "run its migrate command" in done.stderr
+    assert_could_not_begin(done, "quota-proxy", "run its migrate command")

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from quotad.cli import main
 from tests.support import postgres
+from tests.support.commands import Ended, InProcess
 from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN
 from tests.support.processes import command, running
 
 READY = re.compile(r'"address": "([^"]+)"')
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.stdout)
 
 
 Run = Callable[..., Ended]
@@ -42,16 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QUOTA_DATA_DIR", str(tmp_path / "data"))
 
-    def run(*arguments: str) -> Ended:
-        capfd.readouterr()
-        monkeypatch.setattr("sys.argv", ["quotad", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        output = capfd.readouterr()
-        assert isinstance(exit_.value.code, int)
-        return Ended(exit_.value.code, output.out, output.err)
-
-    return run
+    return InProcess("quotad", main, monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")

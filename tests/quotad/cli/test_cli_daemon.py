@@ -2,23 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.quotad.cli.conftest import Run
+from tests.support.commands import taken_address
 from tests.support.daemons import limit, quotad
-
-
-@pytest.fixture
-def taken_address() -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
 async def execute(database_url: str, statement: str) -> None:
@@ -79,7 +70,7 @@ def test_migrating_twice_changes_nothing(run: Run, database: str) -> None:
 def test_a_daemon_refuses_a_schema_that_it_does_not_know(run: Run, database: str) -> None:
     asyncio.run(execute(database, "UPDATE quotad.alembic_version SET version_num = '9999'"))
     refused = run("serve", "--listen", "127.0.0.1:0")
-    assert refused.code == 1
+    assert refused.code == 2
     assert "is at version 9999" in refused.stderr.splitlines()[-1]
 
 
@@ -90,16 +81,17 @@ def test_a_daemon_refuses_a_schema_that_it_does_not_know(run: Run, database: str
         ("postgresql://quota:hidden-word@127.0.0.1:1/quota", "cannot be used"),
         ("mysql://quota:hidden-word@127.0.0.1/quota", "postgresql"),
         ("nonsense hidden-word", "postgresql"),
+        ("postgresql://[quota:hidden-word@127.0.0.1/quota", "postgresql"),
         ("", "QUOTAD_DATABASE_URL: not set"),
     ],
-    ids=["nobody there", "another system", "no url", "none"],
+    ids=["nobody there", "another system", "no url", "no host", "none"],
 )
 def test_an_unusable_database_is_told_in_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str, url: str, said: str
 ) -> None:
     monkeypatch.setenv("QUOTAD_DATABASE_URL", url)
     ended = run(command)
-    assert (ended.code, ended.stdout) == (1, "")
+    assert (ended.code, ended.stdout) == (2, "")
     assert said in ended.stderr
     assert "hidden-word" not in ended.stderr
     assert ended.stderr.count("\n") == 1
@@ -122,21 +114,22 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_told_where_it_is_secret(
     monkeypatch.setenv("QUOTAD_DATABASE_URL", "postgresql://127.0.0.1:1/quota")
     monkeypatch.setenv(variable, value)
     ended = run("serve")
-    assert ended.code == 1
+    assert ended.code == 2
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert "short" not in ended.stderr
 
 
 @pytest.mark.parametrize("flag", ["--listen", "--metrics-listen"])
-def test_a_port_that_is_taken_is_named(run: Run, database: str, taken_address: str, flag: str) -> None:
-    addresses = {"--listen": "127.0.0.1:0", "--metrics-listen": "127.0.0.1:0", flag: taken_address}
-    ended = run("serve", *(word for pair in addresses.items() for word in pair))
-    assert ended.code == 1
-    assert f"cannot listen on {taken_address}" in ended.stderr.splitlines()[-1]
+def test_a_port_that_is_taken_is_named(run: Run, database: str, flag: str) -> None:
+    with taken_address() as address:
+        addresses = {"--listen": "127.0.0.1:0", "--metrics-listen": "127.0.0.1:0", flag: address}
+        ended = run("serve", *(word for pair in addresses.items() for word in pair))
+    assert ended.code == 2
+    assert f"cannot listen on {address}" in ended.stderr.splitlines()[-1]
 
 
 def test_a_certificate_that_cannot_be_read_is_told(run: Run, database: str) -> None:
     ended = run("serve", "--listen", "127.0.0.1:0", "--tls-cert", "/nowhere.pem", "--tls-key", "/nowhere.pem")
-    assert ended.code == 1
+    assert ended.code == 2
     assert "cannot read the certificate or its key (/nowhere.pem)" in ended.stderr.splitlines()[-1]

@@ -101,14 +101,11 @@ def test_beside_a_running_stack_nothing_needs_to_be_set(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["create", "x", "--limit", "requests:day:ten"], "write METRIC:WINDOW:MAX[:MODEL]"),
         (["create", "x", "--limit", "requests:day:1", "--limit", "requests:day:2"], "two limits have the same"),
         (["create", "x", "--limit", "concurrency:day:1"], "a concurrency limit has the window lifetime"),
         (["create", ""], "1 to 128 characters"),
-        (["create", "x", "--expire-time", "soon"], "write a time such as"),
         (["create", "x", "--tenant", "no spaces please"], "tenant_id"),
         (["update", "nobody", "--name", "x"], "no key has the id or name 'nobody'"),
-        (["update", "nobody"], "nothing to change"),
     ],
 )
 def test_a_command_that_cannot_be_done_ends_in_one_line(keys: Run, arguments: list[str], said: str) -> None:
@@ -119,7 +116,16 @@ def test_a_command_that_cannot_be_done_ends_in_one_line(keys: Run, arguments: li
 
 
 @pytest.mark.parametrize(
-    "arguments", [["lost"], ["create"], ["create", "x", "--on-missing-usage", "guess"], ["--what"]]
+    "arguments",
+    [
+        ["lost"],
+        ["create"],
+        ["create", "x", "--on-missing-usage", "guess"],
+        ["create", "x", "--limit", "requests:day:ten"],
+        ["create", "x", "--expire-time", "soon"],
+        ["update", "nobody"],
+        ["--what"],
+    ],
 )
 def test_a_wrong_usage_ends_in_one_line(keys: Run, arguments: list[str]) -> None:
     ended = keys(*arguments)
@@ -142,7 +148,7 @@ def test_a_token_that_does_not_cover_the_call_is_told(
 def test_without_a_daemon_the_command_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = run("keys", "list")
     assert (nowhere.code, nowhere.stderr) == (
-        1,
+        2,
         "quotad: no quotad to talk to: start one with `quotad up`, or set QUOTAD_ADDRESS and QUOTAD_TOKEN\n",
     )
     monkeypatch.setenv("QUOTAD_ADDRESS", "127.0.0.1:1")
