@@ -26,12 +26,17 @@ def serving(cluster: Cluster, log: Path, stop: signal.Signals = signal.SIGTERM) 
     with log.open("ab") as output:
         server = subprocess.Popen(command.argv, stdout=output, stderr=output, **command.spawn_arguments())
     try:
-        eventually_now(cluster.is_ready, 20.0)
+        eventually_now(lambda: cluster.is_ready() or ended(server, log), 40.0)
         yield psutil.Process(server.pid)
     finally:
         server.send_signal(stop)
         server.wait(20.0)
         cluster.close()
+
+
+def ended(server: subprocess.Popen[bytes], log: Path) -> bool:
+    assert server.poll() is None, f"Postgres ended with {server.returncode}:\n{log.read_text('utf-8')}"
+    return False
 
 
 async def ask(url: str, query: str) -> object:
