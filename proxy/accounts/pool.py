@@ -140,8 +140,10 @@ class AccountPool:
         if not self._limit_in_memory(account.account_id, state, end):
             return
         try:
-            async with asyncio.timeout(MARK_SECONDS_MAX), self._engine.begin() as connection:
+            async with asyncio.timeout(MARK_SECONDS_MAX), self._reading, self._engine.begin() as connection:
                 await write.move_account(connection, account.account_id, state, until=end)
+                # A read that was under way has put the older row back.
+                self._limit_in_memory(account.account_id, state, end)
         except DATABASE_ERRORS as exc:
             log.warning("account not marked", account=account.name, state=state, error=type(exc).__name__)
 
