@@ -180,6 +180,7 @@ class AccountPool:
             except DATABASE_ERRORS as exc:
                 self._note_deaf(exc)
             except Exception:
+                # Without this loop the worker would serve the accounts of its start for ever.
                 log.exception("accounts cannot be followed, trying again")
             await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -19,7 +19,6 @@ WORDS_MAX = 100_000
 """Largest answer that can be asked for: a stream of about 20 MB."""
 
 GREETING = "Hello from the demo upstream! No real model is connected yet, but your request went through the quota:"
-COMPACTION_WORDS = 24
 
 Json = dict[str, object]
 Status = Literal["in_progress", "completed", "incomplete", "failed"]

@@ -68,6 +68,7 @@ async def _answers(store: Store) -> bool:
     except (StoreUnavailable, TimeoutError):
         return False
     except Exception:
+        # What cannot be checked is not said to serve; the watch itself must go on.
         log.exception("database check failed")
         return False
     return True

@@ -58,4 +58,5 @@ class TokenBook:
             except (Unavailable, TimeoutError) as error:
                 log.warning("service tokens not read again", error=str(error))
             except Exception:
+                # The tokens as last read stay in force; without this loop none could be revoked any more.
                 log.exception("service tokens not read again")
