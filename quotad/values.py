@@ -103,10 +103,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class LimitOwner:
-    """Who a limit belongs to."""
+    """The key or the group that a limit belongs to; the other id is empty."""
 
     api_key_id: str
     name: str
+    group_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

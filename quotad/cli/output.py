@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def limit_record(limit: Limit) -> dict[str, object]:
 
 def status_record(status: LimitStatus) -> dict[str, object]:
     return limit_record(status.limit) | {
-        "owner": {"api_key_id": status.owner.api_key_id, "name": status.owner.name},
+        "owner": dataclasses.asdict(status.owner),
         "used": status.used,
         "held": status.held,
         "available": status.available,

@@ -134,12 +134,12 @@ def _reserve(draft: Draft, operation: Reserve, api_key_id: str) -> ReserveAnswer
         raise ModelNotAllowed("this API key may not use this model", metadata={"model": operation.model})
     rules = config.rules_for(operation.model)
     amounts = with_defaults(operation.amounts)
-    judged = judge(amounts, operation.min_amounts, _statuses(draft, config, rules), draft.state.now)
+    judged = judge(amounts, operation.min_amounts, _statuses(draft, rules), draft.state.now)
     if isinstance(judged, Denial):
         raise _refusal(judged)
     reservation = _admitted(draft.state, operation, config, amounts, judged.granted)
     draft.admit(reservation)
-    limits = _statuses(draft, config, rules) if operation.limits_view is LimitsView.ALL else ()
+    limits = _statuses(draft, rules) if operation.limits_view is LimitsView.ALL else ()
     return ReserveAnswer(reservation, replayed=False, limits=limits, server_time=draft.state.now)
 
 
@@ -327,7 +327,7 @@ def _view(draft: Draft, reservation: Reservation, view: LimitsView) -> tuple[Lim
         return ()
     rules = {rule.limit.limit_id: rule for rule in config.rules}
     statuses = tuple(
-        _status(draft, config, rules[hold.limit_id], WindowKey(hold.limit_id, hold.window_start))
+        _status(draft, rules[hold.limit_id], WindowKey(hold.limit_id, hold.window_start))
         for hold in reservation.holds
         if hold.limit_id in rules
     )
@@ -336,9 +336,9 @@ def _view(draft: Draft, reservation: Reservation, view: LimitsView) -> tuple[Lim
     return tuple(status for status in statuses if status.used + status.held > status.limit.max_value)
 
 
-def _statuses(draft: Draft, config: KeyConfig, rules: Sequence[Rule]) -> tuple[LimitStatus, ...]:
-    return tuple(_status(draft, config, rule, rule.window_key(draft.state.now)) for rule in rules)
+def _statuses(draft: Draft, rules: Sequence[Rule]) -> tuple[LimitStatus, ...]:
+    return tuple(_status(draft, rule, rule.window_key(draft.state.now)) for rule in rules)
 
 
-def _status(draft: Draft, config: KeyConfig, rule: Rule, key: WindowKey) -> LimitStatus:
-    return limit_status(rule, config.owner, key, draft.window(key))
+def _status(draft: Draft, rule: Rule, key: WindowKey) -> LimitStatus:
+    return limit_status(rule, key, draft.window(key))

@@ -35,9 +35,10 @@ class WindowState:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A limit of a key with what places its windows in time."""
+    """A limit that binds a key, its own or a group's, with what places its windows in time."""
 
     limit: Limit
+    owner: LimitOwner
     create_time: datetime
 
     def window_key(self, now: datetime) -> WindowKey:
@@ -49,15 +50,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class KeyConfig:
-    """A key and its rules, as the configuration stood at `config_version` of its tenant."""
+    """A key and the rules that bind it, its own first and then its groups' up to the root.
+
+    All of it as the configuration stood at `config_version` of the key's tenant.
+    """
 
     api_key: ApiKey
     rules: tuple[Rule, ...]
     config_version: int
-
-    @property
-    def owner(self) -> LimitOwner:
-        return LimitOwner(self.api_key.api_key_id, self.api_key.name)
 
     def is_usable(self, now: datetime) -> bool:
         key = self.api_key
@@ -129,6 +129,6 @@ def pattern_matches(pattern: str, model: str) -> bool:
     return not pattern or pattern == model
 
 
-def limit_status(rule: Rule, owner: LimitOwner, key: WindowKey, window: WindowState) -> LimitStatus:
+def limit_status(rule: Rule, key: WindowKey, window: WindowState) -> LimitStatus:
     """A rule with what one of its windows holds."""
-    return LimitStatus(rule.limit, owner, window.used, window.held, key.window_start, window.reset_time)
+    return LimitStatus(rule.limit, rule.owner, window.used, window.held, key.window_start, window.reset_time)

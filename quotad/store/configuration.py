@@ -75,7 +75,5 @@ async def describe(connection: Connection, tenant_id: str, api_key_ids: Collecti
 
 
 def _description(config: KeyConfig, windows: Mapping[WindowKey, WindowState], now: datetime) -> KeyDescription:
-    limits = tuple(
-        limit_status(rule, config.owner, key, windows[key]) for rule in config.rules for key in (rule.window_key(now),)
-    )
+    limits = tuple(limit_status(rule, key, windows[key]) for rule in config.rules for key in (rule.window_key(now),))
     return KeyDescription(config.api_key, limits, now)

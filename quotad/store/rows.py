@@ -17,6 +17,7 @@ from quotad.values import (
     Hold,
     KeyPolicies,
     Limit,
+    LimitOwner,
     OnMissingUsage,
     Reservation,
     ReservationState,
@@ -97,7 +98,8 @@ def windows_from(rows: Sequence[Row]) -> dict[WindowKey, WindowState]:
 
 
 def key_config_from(row: Row, limit_rows: Sequence[Row]) -> KeyConfig:
-    rules = tuple(Rule(_limit_from(limit), limit["create_time"]) for limit in limit_rows)
+    owner = LimitOwner(row["api_key_id"], row["name"])
+    rules = tuple(Rule(_limit_from(limit), owner, limit["create_time"]) for limit in limit_rows)
     return KeyConfig(_api_key_from(row, tuple(rule.limit for rule in rules)), rules, row["config_version"])
 
 

@@ -144,8 +144,8 @@ def _read_violation(message: pb.QuotaDenial.Violation, at: str) -> Violation:
 
 
 def _owner_message(owner: LimitOwner) -> pb.LimitOwner:
-    return pb.LimitOwner(api_key_id=owner.api_key_id, name=owner.name)
+    return pb.LimitOwner(api_key_id=owner.api_key_id, name=owner.name, group_id=owner.group_id)
 
 
 def _read_owner(message: pb.LimitOwner) -> LimitOwner:
-    return LimitOwner(message.api_key_id, message.name)
+    return LimitOwner(message.api_key_id, message.name, message.group_id)

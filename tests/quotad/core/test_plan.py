@@ -6,7 +6,7 @@ from quotad.core.operations import Bound, Finalize, Release, Reserve, ReserveAns
 from quotad.core.plan import plan, windows_needed
 from quotad.core.state import KeyConfig, LedgerState, Rule, WindowKey, WindowState
 from quotad.errors import QuotaExceeded
-from quotad.values import ApiKey, Limit, ReservationState, Scope, Subject, Window, WindowKind
+from quotad.values import ApiKey, Limit, LimitOwner, ReservationState, Scope, Subject, Window, WindowKind
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 DAY = WindowKey("limit", NOW.replace(hour=0, minute=0, second=0))
@@ -21,7 +21,7 @@ def ledger_state(held: int = 0) -> LedgerState:
         lease_floor=None,
         default_lease=timedelta(seconds=120),
         horizon=timedelta(days=7),
-        keys={"key": KeyConfig(key, (Rule(LIMIT, NOW),), 1)},
+        keys={"key": KeyConfig(key, (Rule(LIMIT, LimitOwner("key", "demo"), NOW),), 1)},
         windows={DAY: WindowState(NOW + timedelta(days=1), held=held, max_value=100)},
     )
 
