@@ -18,6 +18,7 @@
     ├── CallerNotAllowed          PERMISSION_DENIED     its token's role does not cover the call
     ├── EtagMismatch              ABORTED               the edit was made on stale data
     ├── ResourceNotFound          NOT_FOUND             an unknown key (control plane)
+    ├── DeadlinePassed            DEADLINE_EXCEEDED     its time was up before it was written; nothing was
     ├── StoreUnavailable          UNAVAILABLE           the database is away; try again with the same id
     └── Overloaded                UNAVAILABLE           a queue is full or a lock took too long; try again
 
@@ -42,6 +43,7 @@ class Code(IntEnum):
     """The numbers of google.rpc.Code that are used here."""
 
     INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     ALREADY_EXISTS = 6
     PERMISSION_DENIED = 7
@@ -196,6 +198,13 @@ class ResourceNotFound(QuotaError):
 
     code = Code.NOT_FOUND
     reason = "RESOURCE_NOT_FOUND"
+
+
+class DeadlinePassed(QuotaError):
+    """The caller's time was up before the operation was written; nothing was."""
+
+    code = Code.DEADLINE_EXCEEDED
+    reason = "DEADLINE_EXCEEDED"
 
 
 class Unavailable(QuotaError):

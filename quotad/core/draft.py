@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import datetime
 
-from quotad.core.settlement import UsedAfter
-from quotad.core.state import LedgerState, ReservationWrite, WindowKey, WindowState, WindowWrite, Writes
-from quotad.values import Hold, Reservation, ReservationState
+from quotad.core.admission import Standing
+from quotad.core.state import LedgerState, Placed, ReservationWrite, WindowKey, WindowState, WindowWrite, Writes
+from quotad.core.transitions import expired
+from quotad.values import Enforcement, Hold, Reservation, ReservationState
+
+
+class WindowDraft:
+    """A window as it will stand."""
+
+    __slots__ = ("found", "held", "is_exact", "room", "used")
+
+    def __init__(self, found: WindowState) -> None:
+        self.found = found
+        self.held = found.held
+        self.used = found.used
+        self.room = 0
+        """The most that an admission took above what was found."""
+        self.is_exact = False
+        """Something was decided that is right on exactly this row only."""
+
+    def take(self, amount: int, enforcement: Enforcement) -> None:
+        self.held += amount
+        if enforcement is Enforcement.ENFORCE:
+            self.room = max(self.room, self.held + self.used - self.found.held - self.found.used)
+
+    def over_by(self, charge: int) -> int:
+        """How far a charge takes the window past its maximum; never more than the charge itself."""
+        over = min(charge, max(0, self.used + charge - self.found.max_value))
+        if over:
+            self.is_exact = True
+        return over
 
 
 class Draft:
@@ -16,65 +45,109 @@ class Draft:
         self.state = state
         self._reservations: dict[str, Reservation] = {}
         self._reasons: dict[str, str] = {}
-        self._windows: dict[WindowKey, WindowState] = {}
+        self._windows: dict[WindowKey, WindowDraft] = {}
+        self._absent_ids: list[str] = []
+        self._valid_from: datetime | None = None
+        self._valid_until: datetime | None = None
 
     def reservation(self, reservation_id: str) -> Reservation | None:
         return self._reservations.get(reservation_id) or self.state.reservations.get(reservation_id)
 
-    def window(self, key: WindowKey) -> WindowState:
-        return self._windows.get(key) or self.state.windows[key]
+    def window(self, key: WindowKey) -> WindowDraft:
+        drafted = self._windows.get(key)
+        if drafted is None:
+            drafted = self._windows[key] = WindowDraft(self.state.windows[key])
+        return drafted
+
+    def standings(self, rules: Sequence[Placed]) -> list[Standing]:
+        """How full the windows of some rules are at this point."""
+        found = []
+        for placed in rules:
+            window = self.window(placed.key)
+            found.append(Standing(placed, window.used, window.held))
+        return found
+
+    def judged(self, rules: Sequence[Placed], *, is_exact: bool) -> None:
+        """A decision rests on these windows, and on their containing the moment of the plan."""
+        for placed in rules:
+            start, reset_time = placed.key.window_start, placed.reset_time
+            if self._valid_from is None or start > self._valid_from:
+                self._valid_from = start
+            if reset_time is not None:
+                self._bound(reset_time)
+            if is_exact:
+                self.window(placed.key).is_exact = True
+
+    def is_lapsed(self, found: Reservation) -> bool:
+        """Whether the lease is over; where it is not, what follows is right only until it is."""
+        if self.state.is_lapsed(found):
+            return True
+        self._bound(self.state.lapses_at(found))
+        return False
+
+    def _bound(self, until: datetime) -> None:
+        if self._valid_until is None or until < self._valid_until:
+            self._valid_until = until
+
+    def refuse(self, reservation_id: str) -> None:
+        """A decision rests on this id's being unknown."""
+        self._absent_ids.append(reservation_id)
 
     def write(self, reservation: Reservation, reason: str = "") -> None:
         self._reservations[reservation.reservation_id] = reservation
-        self._reasons[reservation.reservation_id] = reason
+        if reason:
+            self._reasons[reservation.reservation_id] = reason
 
-    def admit(self, reservation: Reservation) -> None:
+    def admit(self, reservation: Reservation, rules: Sequence[Placed]) -> None:
         """Take what the reservation holds."""
-        for hold in reservation.holds:
-            self._shift(hold, held=hold.held)
+        for placed, hold in zip(rules, reservation.holds, strict=True):
+            self.window(placed.key).take(hold.held, placed.rule.limit.enforcement)
         self.write(reservation)
 
     def settle(self, found: Reservation, after: Reservation, reason: str = "") -> None:
         """Give back what is still held, and charge what `after` was charged."""
         still_held = found.state is ReservationState.RESERVED
         for hold in after.holds:
-            self._shift(hold, held=-hold.held if still_held else 0, used=hold.charged)
+            window = self.window(WindowKey(hold.limit_id, hold.window_start))
+            window.used += hold.charged
+            if still_held:
+                window.held -= hold.held
         self.write(after, reason)
 
     def expire(self, found: Reservation) -> Reservation:
         """Give back what is held by a reservation whose lease has lapsed."""
         for hold in found.holds:
-            self._shift(hold, held=-hold.held)
-        expired = replace(found, state=ReservationState.EXPIRED)
-        self.write(expired)
-        return expired
+            self.window(WindowKey(hold.limit_id, hold.window_start)).held -= hold.held
+        after = expired(found)
+        self.write(after)
+        return after
 
-    def over_by(self) -> UsedAfter:
-        """How far a charge takes a hold's window past its maximum; never more than the charge itself."""
-
-        def judged(hold: Hold, charge: int) -> int:
-            window = self.window(WindowKey(hold.limit_id, hold.window_start))
-            return min(charge, max(0, window.used + charge - window.max_value))
-
-        return judged
+    def over_by(self, hold: Hold, charge: int) -> int:
+        """How far a charge in the place of a hold takes the hold's window past its maximum."""
+        return self.window(WindowKey(hold.limit_id, hold.window_start)).over_by(charge) if charge else 0
 
     def writes(self) -> Writes:
-        reservations = tuple(
-            ReservationWrite(after, self._found_state(reservation_id), self._reasons[reservation_id])
-            for reservation_id, after in sorted(self._reservations.items())
+        found = self.state.reservations
+        return Writes(
+            tuple(
+                [
+                    ReservationWrite(after, found.get(reservation_id), self._reasons.get(reservation_id, ""))
+                    for reservation_id, after in sorted(self._reservations.items())
+                ]
+            ),
+            *self._window_writes(),
+            tuple(sorted(self._absent_ids)),
+            self._valid_from,
+            self._valid_until,
         )
-        windows = tuple(
-            WindowWrite(key, after.held - found.held, after.used - found.used, found.held, found.used)
-            for key, after in sorted(self._windows.items())
-            if (found := self.state.windows[key]) != after
-        )
-        return Writes(reservations, windows)
 
-    def _found_state(self, reservation_id: str) -> ReservationState | None:
-        found = self.state.reservations.get(reservation_id)
-        return found.state if found else None
-
-    def _shift(self, hold: Hold, *, held: int = 0, used: int = 0) -> None:
-        key = WindowKey(hold.limit_id, hold.window_start)
-        window = self.window(key)
-        self._windows[key] = replace(window, held=window.held + held, used=window.used + used)
+    def _window_writes(self) -> tuple[tuple[WindowWrite, ...], tuple[tuple[WindowKey, WindowState], ...]]:
+        changed, checked = [], []
+        for key, after in sorted(self._windows.items()):
+            found = after.found
+            held_delta, used_delta = after.held - found.held, after.used - found.used
+            if held_delta or used_delta:
+                changed.append(WindowWrite(key, found, held_delta, used_delta, after.room, after.is_exact))
+            elif after.is_exact or after.room:
+                checked.append((key, found))
+        return tuple(changed), tuple(checked)

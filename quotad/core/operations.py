@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 
 from quotad.errors import QuotaError
 from quotad.values import (
@@ -19,6 +20,7 @@ from quotad.values import (
     ReservationState,
     Scope,
     Subject,
+    Violation,
 )
 
 
@@ -72,11 +74,48 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Look at one reservation; one whose lease has lapsed is moved to EXPIRED first."""
+
+    scope: Scope
+    reservation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Ask what a `Reserve` would answer."""
+
+    subject: Subject
+    model: str
+    amounts: Amounts
+    min_amounts: Amounts = field(default_factory=dict)
+    limits_view: LimitsView = LimitsView.ALL
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Look at a key and the state of all its limits."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
 class ReserveAnswer:
     """The room is held."""
 
     reservation: Reservation
     replayed: bool
+    limits: tuple[LimitStatus, ...]
+    server_time: datetime
+    shadowed: tuple[Violation, ...] = ()
+    """What shadow limits would have refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAnswer:
+    """What would be granted now."""
+
+    reserved: Amounts
     limits: tuple[LimitStatus, ...]
     server_time: datetime
 
@@ -124,8 +163,19 @@ class ExpireAnswer:
     expired: bool
 
 
-Planned = Reserve | Finalize | Release | RenewOne | Expire
-Answer = ReserveAnswer | SettleAnswer | RenewAnswer | ExpireAnswer | QuotaError
+@dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """The reservation as it stands."""
+
+    reservation: Reservation
+
+
+Operation = Reserve | Renew | Finalize | Release | Read
+"""What callers ask about reservations; `Check` and `Describe` only look at keys."""
+Planned = Reserve | Finalize | Release | RenewOne | Read | Expire
+PlanAnswer = ReserveAnswer | SettleAnswer | RenewAnswer | ReadAnswer | ExpireAnswer | QuotaError
+Answer = ReserveAnswer | SettleAnswer | ReadAnswer | tuple[RenewAnswer, ...] | QuotaError
+"""To an `Operation`; a `Renew` has one answer per id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +184,10 @@ class Bound:
 
     operation: Planned
     api_key_id: str = ""
+    config_version: int | None = None
+    """Of the tenant when the key's secret was looked up; None where the key was named by its id."""
+    ends_at: float = inf
+    """When, by the event loop's clock, its caller stops waiting: what has not been written by then is not."""
 
     @property
     def reservation_id(self) -> str:

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from quotad.core.windows import window_at
-from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation, ReservationState
+from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation
 
 CONCURRENCY = "concurrency"
 REQUESTS = "requests"
 TOTAL_TOKENS = "total_tokens"
+PLACEMENTS_MAX = 32
+"""Models per key whose windows are remembered; a caller may invent any number of them."""
 
 
 class WindowKey(NamedTuple):
@@ -31,6 +33,8 @@ class WindowState:
     used: int = 0
     max_value: int = 0
     """The limit's maximum at the moment, also for a limit that has been removed."""
+    is_stored: bool = True
+    """False for a window that nobody has used: its row is made when something is taken from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,25 @@ class Rule:
     owner: LimitOwner
     create_time: datetime
 
-    def window_key(self, now: datetime) -> WindowKey:
-        return WindowKey(self.limit.limit_id, window_at(self.limit.window, self.create_time, now).start)
+    def placed(self, moment: datetime) -> Placed:
+        span = window_at(self.limit.window, self.create_time, moment)
+        return Placed(self, WindowKey(self.limit.limit_id, span.start), span.reset_time)
 
-    def reset_time(self, now: datetime) -> datetime | None:
-        return window_at(self.limit.window, self.create_time, now).reset_time
+
+class Placed(NamedTuple):
+    """A rule with the window that a moment lies in."""
+
+    rule: Rule
+    key: WindowKey
+    reset_time: datetime | None
+
+
+class Placement(NamedTuple):
+    """The rules for one model, placed; good from `valid_from` until one of the windows ends."""
+
+    rules: tuple[Placed, ...]
+    valid_from: datetime
+    valid_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,8 @@ class KeyConfig:
     api_key: ApiKey
     rules: tuple[Rule, ...]
     config_version: int
+    _placements: dict[str, Placement] = field(default_factory=dict, compare=False, repr=False)
+    """By model: finding windows takes a walk through a time zone, and most requests fall into the same ones."""
 
     def is_usable(self, now: datetime) -> bool:
         key = self.api_key
@@ -68,8 +88,16 @@ class KeyConfig:
             pattern_matches(pattern, model) for pattern in self.api_key.allowed_models
         )
 
-    def rules_for(self, model: str) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules if pattern_matches(rule.limit.model_pattern, model))
+    def placed(self, model: str, moment: datetime) -> tuple[Placed, ...]:
+        """The rules that apply to a model, each with its window at `moment`."""
+        known = self._placements.get(model)
+        if known and known.valid_from <= moment and (known.valid_until is None or moment < known.valid_until):
+            return known.rules
+        if len(self._placements) >= PLACEMENTS_MAX:
+            self._placements.clear()
+        made = _placement(self.rules, model, moment)
+        self._placements[model] = made
+        return made.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,39 +115,56 @@ class LedgerState:
 
     def is_lapsed(self, reservation: Reservation) -> bool:
         """The one predicate of lapsing, for admission, Renew, settling, sweeper and reads alike."""
-        floor = self.lease_floor or reservation.expire_time
-        return self.now >= max(reservation.expire_time, floor)
+        return self.now >= self.lapses_at(reservation)
+
+    def lapses_at(self, reservation: Reservation) -> datetime:
+        """When the lease is over unless it is renewed; never while clients get the time to renew after an outage."""
+        return max(reservation.expire_time, self.lease_floor or reservation.expire_time)
 
 
 @dataclass(frozen=True, slots=True)
 class ReservationWrite:
-    """A row to write if it is still in `expected_state`; None where it must not exist yet."""
+    """A row to write if it still stands as `found`; None where it must not exist yet."""
 
     reservation: Reservation
-    expected_state: ReservationState | None
+    found: Reservation | None
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowWrite:
-    """A change of one window row, made on what the plan found in it."""
+    """A change of one window row, made on what the plan found in it.
+
+    The plan stays right on other rows too, as long as what it admitted fits and what it charged stays below the
+    maximum; where it refused, clipped or overran a limit it needs the row exactly as found.
+    """
 
     key: WindowKey
+    found: WindowState
     held_delta: int
     used_delta: int
-    expected_held: int
-    expected_used: int
+    room: int
+    """The most that was taken on the way, above what was found."""
+    is_exact: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """All that a plan changes. Empty means that nothing has to be written."""
+    """All that a plan changes, and what it rests on. Empty means that nothing has to be written."""
 
     reservations: tuple[ReservationWrite, ...] = ()
     windows: tuple[WindowWrite, ...] = ()
+    checked: tuple[tuple[WindowKey, WindowState], ...] = ()
+    """Windows that do not change, and that a decision rests on."""
+    absent_ids: tuple[str, ...] = ()
+    """Ids that were refused as unknown ones."""
+    valid_from: datetime | None = None
+    """From when until when the plan is right: its windows contain the clock, and no lease that it took for running
+    has lapsed."""
+    valid_until: datetime | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.reservations or self.windows)
+        return bool(self.reservations)
 
 
 def pattern_matches(pattern: str, model: str) -> bool:
@@ -129,6 +174,14 @@ def pattern_matches(pattern: str, model: str) -> bool:
     return not pattern or pattern == model
 
 
-def limit_status(rule: Rule, key: WindowKey, window: WindowState) -> LimitStatus:
-    """A rule with what one of its windows holds."""
-    return LimitStatus(rule.limit, rule.owner, window.used, window.held, key.window_start, window.reset_time)
+def limit_status(placed: Placed, used: int, held: int) -> LimitStatus:
+    """A rule with what its window holds."""
+    rule = placed.rule
+    return LimitStatus(rule.limit, rule.owner, used, held, placed.key.window_start, placed.reset_time)
+
+
+def _placement(rules: tuple[Rule, ...], model: str, moment: datetime) -> Placement:
+    placed = tuple(rule.placed(moment) for rule in rules if pattern_matches(rule.limit.model_pattern, model))
+    resets = [one.reset_time for one in placed if one.reset_time is not None]
+    start = max((one.key.window_start for one in placed), default=moment)
+    return Placement(placed, start, min(resets, default=None))

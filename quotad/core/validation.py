@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotad.core.admission import with_defaults
 from quotad.core.keys import KeyChanges, KeyDraft, Unset
-from quotad.core.operations import Finalize, Release, Renew, Reserve
+from quotad.core.operations import Check, Finalize, Operation, Read, Release, Renew, Reserve
 from quotad.core.state import CONCURRENCY
 from quotad.errors import InvalidRequest
-from quotad.values import Amounts, Limit, Window, WindowKind
+from quotad.values import Amounts, Limit, Subject, Window, WindowKind
 
 AMOUNT_MAX = 10**12
 LIMIT_VALUE_MAX = 10**15
@@ -35,12 +36,7 @@ _METRIC = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 def check_reserve(operation: Reserve) -> None:
     check_id("reservation_id", operation.reservation_id)
-    _check_model(operation.model)
-    _check_amounts("amounts", operation.amounts)
-    _check_amounts("min_amounts", operation.min_amounts)
-    if operation.amounts.get(CONCURRENCY, 1) != 1:
-        raise InvalidRequest("amounts.concurrency", "a request is one request: concurrency must be 1")
-    _check_minimums(with_defaults(operation.amounts), operation.min_amounts)
+    _check_request(operation)
     _check_lease(operation.lease)
     _check_labels(operation.labels)
 
@@ -69,6 +65,32 @@ def check_finalize(operation: Finalize) -> None:
 def check_release(operation: Release) -> None:
     check_id("reservation_id", operation.reservation_id)
     check_text("reason", operation.reason, REASON_BYTES_MAX)
+
+
+def check_operation(operation: Operation) -> None:
+    match operation:
+        case Reserve():
+            check_reserve(operation)
+        case Finalize():
+            check_finalize(operation)
+        case Release():
+            check_release(operation)
+        case Renew():
+            check_renew(operation)
+        case Read():
+            check_id("reservation_id", operation.reservation_id)
+        case _:
+            assert_never(operation)
+
+
+def check_whether(operation: Check) -> None:
+    _check_request(operation)
+    check_subject(operation.subject)
+
+
+def check_subject(subject: Subject) -> None:
+    if subject.api_key_id is not None:
+        check_id("api_key_id", subject.api_key_id)
 
 
 def check_id(field: str, value: str) -> None:
@@ -140,6 +162,16 @@ def _check_pattern(field: str, pattern: str) -> None:
     check_text(field, pattern, MODEL_BYTES_MAX)
     if not pattern or "*" in pattern[:-1]:
         raise InvalidRequest(field, "a model pattern is an exact name, or a prefix followed by *")
+
+
+def _check_request(operation: Reserve | Check) -> None:
+    _check_model(operation.model)
+    _check_amounts("amounts", operation.amounts)
+    if operation.amounts.get(CONCURRENCY, 1) != 1:
+        raise InvalidRequest("amounts.concurrency", "a request is one request: concurrency must be 1")
+    if operation.min_amounts:
+        _check_amounts("min_amounts", operation.min_amounts)
+        _check_minimums(with_defaults(operation.amounts), operation.min_amounts)
 
 
 def _check_minimums(amounts: Amounts, minimums: Amounts) -> None:

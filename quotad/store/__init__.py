@@ -31,4 +31,5 @@ class Store:
             await connection.fetchval(statements.CLOCK)
 
     async def close(self) -> None:
+        await self.ledger.close()
         await self._connections.close()

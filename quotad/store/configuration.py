@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from quotad.core.state import KeyConfig, WindowKey, WindowState, limit_status
-from quotad.core.validation import check_id
-from quotad.errors import ApiKeyUnknown, InvalidRequest
+from quotad.core.state import KeyConfig, Placed, WindowKey, WindowState, limit_status
 from quotad.store import statements
 from quotad.store.connections import Connection
 from quotad.store.rows import key_config_from, window_arrays, windows_from
-from quotad.values import DEFAULT_TENANT, KeyDescription, Scope, Subject
+from quotad.values import KeyDescription
 
 
 def secret_hash(secret: str) -> bytes:
@@ -20,34 +18,12 @@ def secret_hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def resolve_subject(connection: Connection, subject: Subject) -> tuple[str, str]:
-    """Tenant and id of the key; raises `ApiKeyUnknown`. Disabled and deleted keys resolve too."""
-    if subject.api_key_id is not None:
-        check_id("api_key_id", subject.api_key_id)
-    if subject.api_key is not None:
-        row = await connection.fetchrow(statements.KEY_BY_SECRET, secret_hash(subject.api_key))
-    else:
-        row = await connection.fetchrow(statements.KEY_BY_ID, subject.api_key_id)
-    if row is None:
-        raise ApiKeyUnknown("this API key is unknown")
-    return row["tenant_id"], row["api_key_id"]
-
-
-async def resolve_scope(connection: Connection, scope: Scope, reservation_id: str | None = None) -> tuple[str, str]:
-    """Tenant of the scope, and the key's id where it names one.
-
-    An unset scope means the default tenant. While there are others, an id that is unknown there is more likely one of
-    theirs: raises `InvalidRequest` rather than answer for the wrong tenant.
-    """
-    if scope.api_key is not None or scope.api_key_id is not None:
-        return await resolve_subject(connection, Subject(scope.api_key, scope.api_key_id))
-    if scope.tenant_id is not None:
-        check_id("tenant_id", scope.tenant_id)
-    elif reservation_id is not None:
-        ambiguous = await connection.fetchval(statements.IS_AMBIGUOUS, DEFAULT_TENANT, reservation_id)
-        if ambiguous:
-            raise InvalidRequest("scope", "there are several tenants: the scope must name the reservation's")
-    return scope.tenant_id or DEFAULT_TENANT, ""
+async def load_configuration(
+    connection: Connection, tenant_id: str, api_key_ids: Collection[str]
+) -> tuple[int, dict[str, KeyConfig]]:
+    """A tenant's version, and the configurations of some of its keys, which are at least as young."""
+    version: int | None = await connection.fetchval(statements.CONFIG_VERSION, tenant_id)
+    return version or 0, await load_keys(connection, tenant_id, api_key_ids)
 
 
 async def load_keys(connection: Connection, tenant_id: str, api_key_ids: Collection[str]) -> dict[str, KeyConfig]:
@@ -67,13 +43,25 @@ async def describe(connection: Connection, tenant_id: str, api_key_ids: Collecti
     """Keys with the state of all their limits now, in the order of their ids; writes nothing."""
     configs = await load_keys(connection, tenant_id, api_key_ids)
     now: datetime = await connection.fetchval(statements.CLOCK)
-    needed = {rule.window_key(now): rule.reset_time(now) for config in configs.values() for rule in config.rules}
-    limit_ids, starts, _ = window_arrays(needed)
-    found = windows_from(await connection.fetch(statements.WINDOWS, tenant_id, limit_ids, starts))
-    windows = {key: found.get(key, WindowState(reset_time)) for key, reset_time in needed.items()}
+    placed = [rule.placed(now) for config in configs.values() for rule in config.rules]
+    windows = await read_windows(connection, tenant_id, placed)
     return tuple(_description(configs[api_key_id], windows, now) for api_key_id in sorted(configs))
 
 
+async def read_windows(
+    connection: Connection, tenant_id: str, rules: Collection[Placed]
+) -> dict[WindowKey, WindowState]:
+    """What the windows of some rules hold; nothing, where nobody has used one."""
+    limit_ids, starts, _ = window_arrays({one.key: one.reset_time for one in rules})
+    found = windows_from(await connection.fetch(statements.WINDOWS, tenant_id, limit_ids, starts))
+    return {one.key: found.get(one.key) or _unused(one) for one in rules}
+
+
+def _unused(placed: Placed) -> WindowState:
+    return WindowState(placed.reset_time, max_value=placed.rule.limit.max_value, is_stored=False)
+
+
 def _description(config: KeyConfig, windows: Mapping[WindowKey, WindowState], now: datetime) -> KeyDescription:
-    limits = tuple(limit_status(rule, key, windows[key]) for rule in config.rules for key in (rule.window_key(now),))
+    placed = [rule.placed(now) for rule in config.rules]
+    limits = tuple(limit_status(one, windows[one.key].used, windows[one.key].held) for one in placed)
     return KeyDescription(config.api_key, limits, now)

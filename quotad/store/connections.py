@@ -6,13 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from quotad.errors import Overloaded
+from quotad.store.cache import CacheBounds
 from quotad.store.failures import ConnectionLost, translated
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -38,11 +39,19 @@ class StoreSettings:
 
     database_url: str
     connections: int = 8
-    queue_max: int = 1000
-    """Operations that may wait for a connection before further ones are refused as `OVERLOADED`."""
+    """Beside those that the workers keep."""
+    queue_max: int = 10_000
+    """Operations that may wait for the database before further ones are refused as `OVERLOADED`."""
     statement_timeout_seconds: float = 5.0
     lock_timeout_seconds: float = 3.0
+    """For an operation that has failed in company; a batch gives up after `batch_lock_timeout_seconds`."""
+    batch_lock_timeout_seconds: float = 0.5
+    batch_max: int = 512
+    """Operations in one transaction: enough to share its cost, few enough that nobody waits long for it."""
+    workers: int = 4
+    """Batches of different tenants at the same time, each on a connection of its own."""
     default_lease_seconds: float = 120.0
+    cache: CacheBounds = field(default_factory=CacheBounds)
     horizon_seconds: float = 7 * 86400.0
     """How long a reservation that is no longer open is kept, so that a repeat is recognised."""
 
@@ -61,13 +70,13 @@ class Connections:
         """Connect; raises `StoreUnavailable`."""
         milliseconds = {
             "statement_timeout": str(round(settings.statement_timeout_seconds * 1000)),
-            "lock_timeout": str(round(settings.lock_timeout_seconds * 1000)),
+            "lock_timeout": str(round(settings.batch_lock_timeout_seconds * 1000)),
         }
         with translated():
             pool = await asyncpg.create_pool(
                 settings.database_url,
                 min_size=1,
-                max_size=settings.connections,
+                max_size=settings.connections + settings.workers,
                 init=_prepare,
                 reset=_keep,
                 timeout=CONNECT_SECONDS_MAX,

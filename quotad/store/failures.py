@@ -9,12 +9,23 @@ import asyncpg
 
 from quotad.errors import Overloaded, StoreUnavailable
 
-QT_CODES = frozenset({"QT001", "QT002", "QT003"})
-"""What `apply_v1` raises when an assumption of the plan no longer holds."""
+QT_CODES = frozenset({"QT001", "QT002", "QT003", "QT004"})
+"""What `apply_v2` raises when an assumption of the plan no longer holds."""
+
+
+CONFIGURATION_CODE = "QT001"
 
 
 class PlanAgain(Exception):
     """The rows moved under the plan; nothing was written. Plan again on fresh rows."""
+
+
+class ConfigurationMoved(PlanAgain):
+    """The tenant's configuration changed after it was read: look up keys and limits again."""
+
+
+class TooSlow(Overloaded):
+    """A lock or a statement took too long; nothing was written."""
 
 
 class ConnectionLost(StoreUnavailable):
@@ -22,7 +33,7 @@ class ConnectionLost(StoreUnavailable):
 
 
 def _too_slow() -> Exception:
-    return Overloaded("the database did not answer in time")
+    return TooSlow("the database did not answer in time")
 
 
 def _lost() -> Exception:
@@ -73,5 +84,5 @@ def translated() -> Iterator[None]:
 
 def _meaning(error: BaseException) -> Exception | None:
     if isinstance(error, asyncpg.PostgresError) and error.sqlstate in QT_CODES:
-        return PlanAgain()
+        return ConfigurationMoved() if error.sqlstate == CONFIGURATION_CODE else PlanAgain()
     return next((meaning() for kinds, meaning in MEANINGS if isinstance(error, kinds)), None)

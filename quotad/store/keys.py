@@ -1,7 +1,7 @@
 """Keys and their limits, as operators edit them.
 
 Every edit moves the tenant's `config_version` in the same transaction: a plan made on the older configuration is then
-refused by `apply_v1` and made again, so that an edit binds every Reserve that starts after it was acknowledged.
+refused by `apply_v2` and made again, so that an edit binds every Reserve that starts after it was acknowledged.
 """
 
 from __future__ import annotations

@@ -1,112 +1,133 @@
-"""The ledger's operations: the shell around `quotad.core.plan`.
+"""The ledger's operations: validated, resolved, batched by tenant, and answered one by one.
 
-Every method may be called again with the same content. Raises the errors of `quotad.errors`; `StoreUnavailable` and
-`Overloaded` say that the outcome of this call is not known and that a repeat is safe.
+Every operation may be sent again with the same content. `StoreUnavailable` and `Overloaded` say that the outcome of
+this call is not known and that a repeat is safe.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from math import inf
 from typing import TypeVar
 
 from quotad.core.operations import (
     Answer,
-    Bound,
-    Expire,
-    ExpireAnswer,
+    Check,
+    CheckAnswer,
     Finalize,
+    Operation,
+    Read,
+    ReadAnswer,
     Release,
     Renew,
     RenewAnswer,
-    RenewOne,
     Reserve,
     ReserveAnswer,
     SettleAnswer,
 )
-from quotad.core.validation import check_finalize, check_id, check_release, check_renew, check_reserve
-from quotad.errors import Overloaded, QuotaError, QuotaExceeded, ReservationNotFound
+from quotad.core.reserving import check
+from quotad.core.state import LedgerState
+from quotad.core.validation import check_subject, check_whether
+from quotad.errors import QuotaExceeded
 from quotad.store import statements
-from quotad.store.configuration import describe, resolve_scope, resolve_subject
-from quotad.store.connections import Connections, StoreSettings
-from quotad.store.failures import ConnectionLost, PlanAgain
-from quotad.store.locked import OUTAGE_AFTER, run_locked
-from quotad.store.rows import reservation_from
+from quotad.store.batches import Batches
+from quotad.store.cache import Cache
+from quotad.store.configuration import describe, load_configuration, read_windows
+from quotad.store.connections import Connection, Connections, StoreSettings
+from quotad.store.lanes import Lanes
+from quotad.store.locked import OUTAGE_AFTER
+from quotad.store.optimistic import is_blocked_by_holds
+from quotad.store.performer import Performer
+from quotad.store.resolution import Resolver, Target
 from quotad.values import KeyDescription, Reservation, Scope, Subject
 
-AnswerKind = TypeVar("AnswerKind", ReserveAnswer, SettleAnswer, RenewAnswer)
-
-PLANS_MAX = 20
-"""Plans made for one call before it answers `OVERLOADED`; each new one means that somebody else got ahead."""
-EXPIRE_SLICE = 200
-"""Lapsed reservations moved in one transaction: few enough that nobody waits long for their windows."""
+AnswerKind = TypeVar("AnswerKind", ReserveAnswer, SettleAnswer, ReadAnswer)
 
 
 class Ledger:
     """Reserve, renew, settle and read, on one database."""
 
-    def __init__(self, connections: Connections, settings: StoreSettings) -> None:
+    def __init__(
+        self, connections: Connections, settings: StoreSettings, on_miss: Callable[[], object] = lambda: None
+    ) -> None:
         self._connections = connections
         self._settings = settings
+        self._cache = Cache(settings.cache)
+        self._resolver = Resolver(self._cache)
+        self._batches = Batches(self._cache, settings, on_miss)
+        self._lanes = Lanes(
+            connections,
+            self._batches.run,
+            workers=settings.workers,
+            queue_max=settings.queue_max,
+            batch_max=settings.batch_max,
+        )
+        self._performer = Performer(connections, self._resolver, self._lanes)
+
+    @property
+    def waiting(self) -> int:
+        """Operations that wait for a batch."""
+        return self._lanes.waiting
+
+    async def close(self) -> None:
+        await self._lanes.close()
+
+    async def perform(
+        self, operations: Sequence[Operation], ends_at: Sequence[float] | None = None
+    ) -> list[Answer | Exception]:
+        """One answer per operation, in order; operations succeed or fail one by one.
+
+        Those on one id take effect in the order given. `ends_at` are their deadlines by the event loop's clock: what
+        has not been written by then is answered `DeadlinePassed`.
+        """
+        return await self._performer.perform(operations, ends_at or [inf] * len(operations))
 
     async def reserve(self, operation: Reserve) -> ReserveAnswer:
         """Admit or refuse; a refusal is never caused by a hold whose lease has lapsed."""
-        check_reserve(operation)
-        async with self._connections.acquire() as connection:
-            tenant_id, api_key_id = await resolve_subject(connection, operation.subject)
-        bound = [Bound(operation, api_key_id)]
-        while True:
-            answer = await self._answer(tenant_id, bound)
-            blocked_by_holds = isinstance(answer, QuotaExceeded) and _any_held(answer)
-            if not blocked_by_holds or not await self.expire_lapsed(tenant_id):
-                return _returned(answer, ReserveAnswer)
+        return _returned(await self._perform_one(operation), ReserveAnswer)
 
     async def finalize(self, operation: Finalize) -> SettleAnswer:
         """Charge exactly once."""
-        check_finalize(operation)
-        return await self._settle(operation)
+        return _returned(await self._perform_one(operation), SettleAnswer)
 
     async def release(self, operation: Release) -> SettleAnswer:
         """Give the hold back, or fence an id that was never seen."""
-        check_release(operation)
-        return await self._settle(operation)
+        return _returned(await self._perform_one(operation), SettleAnswer)
 
     async def renew(self, operation: Renew) -> tuple[RenewAnswer, ...]:
         """One answer per id, in the order given."""
-        check_renew(operation)
-        async with self._connections.acquire() as connection:
-            tenant_id, _ = await resolve_scope(connection, operation.scope)
-        bound = [Bound(RenewOne(reservation_id, operation.lease)) for reservation_id in operation.reservation_ids]
-        answers = await self._run(tenant_id, bound)
-        return tuple(_returned(answer, RenewAnswer) for answer in answers)
+        answer = await self._perform_one(operation)
+        if not isinstance(answer, tuple):
+            raise _as_error(answer)
+        return answer
 
     async def get_reservation(self, scope: Scope, reservation_id: str) -> Reservation:
         """Read one reservation; one whose lease has lapsed is EXPIRED, whether or not it was swept."""
-        check_id("reservation_id", reservation_id)
-        async with self._connections.acquire() as connection:
-            tenant_id, _ = await resolve_scope(connection, scope, reservation_id)
-        await self._run(tenant_id, [Bound(Expire(reservation_id))])
-        async with self._connections.acquire() as connection:
-            row = await connection.fetchrow(statements.RESERVATION, tenant_id, reservation_id)
-        if row is None:
-            raise ReservationNotFound("this reservation is unknown, or was purged")
-        return reservation_from(row)
+        return _returned(await self._perform_one(Read(scope, reservation_id)), ReadAnswer).reservation
+
+    async def check(self, operation: Check) -> CheckAnswer:
+        """What a Reserve would be answered now; raises what it would be refused with. Writes nothing of its own."""
+        check_whether(operation)
+        while True:
+            async with self._connections.acquire() as connection:
+                target = await self._resolver.key(connection, operation.subject)
+                try:
+                    return check(await self._looked_at(connection, target, operation), operation, target.api_key_id)
+                except QuotaExceeded as refusal:
+                    lapsed = is_blocked_by_holds(refusal) and await self._batches.expire_lapsed(
+                        connection, target.tenant_id
+                    )
+                    if not lapsed:
+                        raise
 
     async def describe_key(self, subject: Subject) -> KeyDescription:
         """Read a key with the state of all its limits."""
+        check_subject(subject)
         async with self._connections.acquire() as connection:
-            tenant_id, api_key_id = await resolve_subject(connection, subject)
-            (description,) = await describe(connection, tenant_id, [api_key_id])
+            target = await self._resolver.key(connection, subject)
+            (description,) = await describe(connection, target.tenant_id, [target.api_key_id])
         return description
-
-    async def expire_lapsed(self, tenant_id: str) -> int:
-        """Move one slice of lapsed reservations to EXPIRED, oldest first; the number moved."""
-        async with self._connections.acquire() as connection:
-            rows = await connection.fetch(statements.LAPSED, tenant_id, EXPIRE_SLICE, OUTAGE_AFTER)
-        if not rows:
-            return 0
-        answers = await self._run(tenant_id, [Bound(Expire(row["reservation_id"])) for row in rows])
-        return sum(isinstance(answer, ExpireAnswer) and answer.expired for answer in answers)
 
     async def sweep(self) -> int:
         """Note that a sweeper is at work, then expire what has lapsed in every tenant; the number moved."""
@@ -116,36 +137,39 @@ class Ledger:
             tenants = [row["tenant_id"] for row in await connection.fetch(statements.TENANTS)]
         moved = 0
         for tenant_id in tenants:
-            while count := await self.expire_lapsed(tenant_id):
+            while count := await self._expire_lapsed(tenant_id):
                 moved += count
         return moved
 
-    async def _settle(self, operation: Finalize | Release) -> SettleAnswer:
+    async def _expire_lapsed(self, tenant_id: str) -> int:
         async with self._connections.acquire() as connection:
-            tenant_id, api_key_id = await resolve_scope(connection, operation.scope, operation.reservation_id)
-        return _returned(await self._answer(tenant_id, [Bound(operation, api_key_id)]), SettleAnswer)
+            return await self._batches.expire_lapsed(connection, tenant_id)
 
-    async def _answer(self, tenant_id: str, operations: Sequence[Bound]) -> Answer:
-        (answer,) = await self._run(tenant_id, operations)
+    async def _perform_one(self, operation: Operation) -> Answer | Exception:
+        (answer,) = await self.perform([operation])
         return answer
 
-    async def _run(self, tenant_id: str, operations: Sequence[Bound]) -> tuple[Answer, ...]:
-        for _ in range(PLANS_MAX):
-            try:
-                async with self._connections.acquire() as connection:
-                    return await run_locked(connection, self._settings, tenant_id, operations)
-            except (PlanAgain, ConnectionLost):
-                continue
-        raise Overloaded("the rows of this operation are too busy")
+    async def _looked_at(self, connection: Connection, target: Target, operation: Check) -> LedgerState:
+        """What a check rests on, read without a lock."""
+        _, keys = await load_configuration(connection, target.tenant_id, [target.api_key_id])
+        now: datetime = await connection.fetchval(statements.CLOCK)
+        placed = keys[target.api_key_id].placed(operation.model, now)
+        return LedgerState(
+            tenant_id=target.tenant_id,
+            now=now,
+            lease_floor=None,
+            default_lease=timedelta(seconds=self._settings.default_lease_seconds),
+            horizon=timedelta(seconds=self._settings.horizon_seconds),
+            keys=keys,
+            windows=await read_windows(connection, target.tenant_id, placed),
+        )
 
 
-def _any_held(refusal: QuotaExceeded) -> bool:
-    return any(violation.status.held for violation in refusal.denial.violations)
+def _returned(answer: Answer | Exception, kind: type[AnswerKind]) -> AnswerKind:
+    if isinstance(answer, kind):
+        return answer
+    raise _as_error(answer)
 
 
-def _returned(answer: Answer, kind: type[AnswerKind]) -> AnswerKind:
-    if isinstance(answer, QuotaError):
-        raise answer
-    if not isinstance(answer, kind):
-        raise TypeError(f"{type(answer).__name__} is no answer to this operation")
-    return answer
+def _as_error(answer: Answer | Exception) -> Exception:
+    return answer if isinstance(answer, Exception) else TypeError(f"{type(answer).__name__} is no answer to this")

@@ -8,50 +8,69 @@ it waited, is made again in a new transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import asyncpg
 
-from quotad.core.operations import Answer, Bound, Finalize, Release, Reserve
+from quotad.core.operations import Bound, Finalize, PlanAnswer, Release, Reserve
 from quotad.core.plan import plan, windows_needed
-from quotad.core.state import LedgerState, Writes
+from quotad.core.state import KeyConfig, LedgerState, WindowKey, WindowState, Writes
 from quotad.store import statements
-from quotad.store.configuration import load_keys
+from quotad.store.applying import PENDING, apply_arguments, windows_after
+from quotad.store.configuration import load_configuration
 from quotad.store.connections import Connection, StoreSettings
-from quotad.store.failures import PlanAgain
-from quotad.store.rows import reservation_from, reservation_row, window_arrays, window_row, windows_from
+from quotad.store.failures import ConfigurationMoved, PlanAgain
+from quotad.store.rows import reservation_from, window_arrays, windows_from
+from quotad.values import Reservation
 
 OUTAGE_AFTER = timedelta(seconds=10)
 """Sweepers note each second that they are at work; older than this, the ledger itself was away."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """What a transaction of the locked path answered, and what it left behind."""
+
+    answers: tuple[PlanAnswer, ...]
+    config_version: int
+    keys: Mapping[str, KeyConfig]
+    windows: Mapping[WindowKey, WindowState]
+    reservations: tuple[Reservation, ...]
+
+
 async def run_locked(
     connection: Connection, settings: StoreSettings, tenant_id: str, operations: Sequence[Bound]
-) -> tuple[Answer, ...]:
+) -> Exact:
     """Answer the operations of one tenant in one transaction; raises `PlanAgain` when nothing could be decided."""
     transaction = connection.transaction(isolation="read_committed")
     await transaction.start()
     try:
-        state = await _lock(connection, settings, tenant_id, operations)
+        if len(operations) == 1:
+            # Alone it holds nobody up, and may wait as long as its caller does.
+            await connection.execute(statements.LOCK_TIMEOUT, f"{settings.lock_timeout_seconds * 1000:.0f}")
+        config_version, state = await _lock(connection, settings, tenant_id, operations)
         decided = plan(state, operations)
+        windows = dict(state.windows)
         if decided.writes:
-            await _apply(connection, state, operations, decided.writes)
+            windows |= await _apply(connection, state, config_version, decided.writes)
+            await _drop_pending(connection, tenant_id, operations, decided.writes)
     except BaseException:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             await transaction.rollback()
         raise
     # Where nothing is written, the rows made on the way (a pending reservation, empty windows) go too.
     await (transaction.commit() if decided.writes else transaction.rollback())
-    return decided.answers
+    written = tuple([write.reservation for write in decided.writes.reservations])
+    return Exact(decided.answers, config_version, state.keys, windows if decided.writes else {}, written)
 
 
 async def _lock(
     connection: Connection, settings: StoreSettings, tenant_id: str, operations: Sequence[Bound]
-) -> LedgerState:
-    state = await _lock_reservations(connection, settings, tenant_id, operations)
+) -> tuple[int, LedgerState]:
+    config_version, state = await _lock_reservations(connection, settings, tenant_id, operations)
     needed = windows_needed(state, operations)
     row = await connection.fetchrow(statements.LOCK_WINDOWS, tenant_id, *window_arrays(needed))
     if row is None:
@@ -59,28 +78,31 @@ async def _lock(
     state = replace(state, now=row["db_now"], windows=windows_from(row["windows"] or ()))
     if windows_needed(state, operations).keys() != state.windows.keys():
         raise PlanAgain
-    return state
+    return config_version, state
 
 
 async def _lock_reservations(
     connection: Connection, settings: StoreSettings, tenant_id: str, operations: Sequence[Bound]
-) -> LedgerState:
+) -> tuple[int, LedgerState]:
     ids = sorted({bound.reservation_id for bound in operations})
     made = sorted({bound.reservation_id for bound in operations if _may_create(bound)})
     grace = timedelta(seconds=settings.default_lease_seconds)
     row = await connection.fetchrow(statements.LOCK_RESERVATIONS, tenant_id, ids, made, OUTAGE_AFTER, grace)
     if row is None:
         raise PlanAgain
-    rows = [found for found in row["reservations"] or () if found["state"] != "pending"]
+    rows = [found for found in row["reservations"] or () if found["state"] != PENDING]
     reservations = {found["reservation_id"]: reservation_from(found) for found in rows}
     key_ids = {found.api_key_id for found in reservations.values()} | {bound.api_key_id for bound in operations}
-    return LedgerState(
+    config_version, keys = await load_configuration(connection, tenant_id, key_ids - {""})
+    if any(bound.config_version not in (None, config_version) for bound in operations):
+        raise ConfigurationMoved
+    return config_version, LedgerState(
         tenant_id=tenant_id,
         now=row["db_now"],
         lease_floor=row["lease_floor"],
         default_lease=grace,
         horizon=timedelta(seconds=settings.horizon_seconds),
-        keys=await load_keys(connection, tenant_id, key_ids - {""}),
+        keys=keys,
         reservations=reservations,
     )
 
@@ -95,15 +117,19 @@ def _may_create(bound: Bound) -> bool:
             return False
 
 
-async def _apply(connection: Connection, state: LedgerState, operations: Sequence[Bound], writes: Writes) -> None:
-    admitting = {bound.api_key_id for bound in operations if isinstance(bound.operation, Reserve)}
-    versions = {state.keys[api_key_id].config_version for api_key_id in admitting}
-    if len(versions) > 1:
+async def _drop_pending(connection: Connection, tenant_id: str, operations: Sequence[Bound], writes: Writes) -> None:
+    """What was made to lock an id, and was then refused beside others that were not."""
+    made = {bound.reservation_id for bound in operations if _may_create(bound)}
+    unused = made.difference(write.reservation.reservation_id for write in writes.reservations)
+    if unused:
+        await connection.execute(statements.DROP_PENDING, tenant_id, sorted(unused))
+
+
+async def _apply(
+    connection: Connection, state: LedgerState, config_version: int, writes: Writes
+) -> dict[WindowKey, WindowState]:
+    arguments = apply_arguments(state.tenant_id, config_version, state.now, writes)
+    row = await connection.fetchrow(statements.APPLY, *arguments)
+    if row is None:
         raise PlanAgain
-    await connection.execute(
-        statements.APPLY,
-        state.tenant_id,
-        next(iter(versions), None),
-        [reservation_row(write) for write in writes.reservations],
-        [window_row(write) for write in writes.windows],
-    )
+    return windows_after(writes, row["held"], row["used"])

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from quotad.core.state import KeyConfig, ReservationWrite, Rule, WindowKey, WindowState, WindowWrite
+from quotad.core.state import KeyConfig, Rule, WindowKey, WindowState
 from quotad.values import (
     ApiKey,
     Basis,
@@ -36,9 +36,9 @@ def reservation_from(row: Row) -> Reservation:
         model=row["model"],
         state=ReservationState(row["state"]),
         requested=row["requested"],
-        min_amounts=row["min_amounts"],
-        reserved=row["reserved"],
-        actual=row["actual"],
+        min_amounts=row["min_amounts"] or {},
+        reserved=row["requested"] if row["reserved"] is None else row["reserved"],
+        actual=row["actual"] or {},
         holds=_holds_from(row),
         create_time=row["create_time"],
         expire_time=row["expire_time"],
@@ -46,46 +46,8 @@ def reservation_from(row: Row) -> Reservation:
         late=row["late"],
         unreserved=row["unreserved"],
         basis=Basis(row["basis"]) if row["basis"] else None,
-        labels=row["labels"],
+        labels=row["labels"] or {},
     )
-
-
-def reservation_row(write: ReservationWrite) -> tuple[object, ...]:
-    """In the order of the type `quotad.reservation_write_v1`."""
-    reservation, holds = write.reservation, write.reservation.holds
-    return (
-        reservation.reservation_id,
-        write.expected_state and write.expected_state.value,
-        reservation.state.value,
-        reservation.api_key_id or None,
-        reservation.model,
-        dict(reservation.requested),
-        dict(reservation.min_amounts),
-        dict(reservation.reserved),
-        dict(reservation.actual),
-        [UUID(hold.limit_id) for hold in holds],
-        [hold.metric for hold in holds],
-        [hold.window_start for hold in holds],
-        [hold.reset_time for hold in holds],
-        [hold.held for hold in holds],
-        [hold.charged for hold in holds],
-        [hold.over_by for hold in holds],
-        reservation.create_time,
-        reservation.expire_time,
-        reservation.settle_time,
-        reservation.late,
-        reservation.unreserved,
-        reservation.basis and reservation.basis.value,
-        dict(reservation.labels),
-        write.reason,
-    )
-
-
-def window_row(write: WindowWrite) -> tuple[object, ...]:
-    """In the order of the type `quotad.window_write_v1`."""
-    key = write.key
-    expected = write.expected_held, write.expected_used
-    return (UUID(key.limit_id), key.window_start, write.held_delta, write.used_delta, *expected)
 
 
 def windows_from(rows: Sequence[Row]) -> dict[WindowKey, WindowState]:
@@ -141,13 +103,14 @@ def _limit_from(row: Row) -> Limit:
 
 
 def _holds_from(row: Row) -> tuple[Hold, ...]:
+    nothing = [0] * len(row["hold_limit_ids"])
     columns = (
         row["hold_limit_ids"],
         row["hold_metrics"],
         row["hold_window_starts"],
         row["hold_reset_times"],
         row["hold_amounts"],
-        row["hold_charges"],
-        row["hold_over_by"],
+        row["hold_charges"] or nothing,
+        row["hold_over_by"] or nothing,
     )
     return tuple(Hold(str(limit_id), *rest) for limit_id, *rest in zip(*columns, strict=True))

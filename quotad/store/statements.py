@@ -2,8 +2,15 @@
 
 LOCK_RESERVATIONS = "SELECT * FROM quotad.lock_reservations_v1($1, $2::text[], $3::text[], $4, $5)"
 LOCK_WINDOWS = "SELECT * FROM quotad.lock_windows_v1($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[])"
-APPLY = "SELECT quotad.apply_v1($1, $2, $3::quotad.reservation_write_v1[], $4::quotad.window_write_v1[])"
+APPLY_ARGUMENTS = 48
+APPLY = f"SELECT * FROM quotad.apply_v2({', '.join(f'${n + 1}' for n in range(APPLY_ARGUMENTS))})"  # noqa: S608
+DROP_PENDING = """
+DELETE FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = ANY ($2::text[]) AND state = 'pending'
+"""
 NOTE_SWEEP = "SELECT quotad.note_sweep_v1($1, $2)"
+
+# For the transaction; more than one operation at a time waits for a shorter time: see `quotad.store.lanes`.
+LOCK_TIMEOUT = "SELECT set_config('lock_timeout', $1, true)"
 
 TENANTS = "SELECT tenant_id FROM quotad.tenants ORDER BY tenant_id"
 
@@ -17,14 +24,19 @@ WHERE r.tenant_id = $1 AND r.state = 'reserved' AND r.expire_time <= clock_times
 ORDER BY r.expire_time LIMIT $2
 """
 
-RESERVATION = "SELECT * FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = $2"
+RESERVATIONS = "SELECT * FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = ANY ($2::text[])"
 
 IS_AMBIGUOUS = """
 SELECT EXISTS (SELECT FROM quotad.tenants WHERE tenant_id <> $1)
     AND NOT EXISTS (SELECT FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = $2)
 """
 
-KEY_BY_SECRET = "SELECT tenant_id, api_key_id FROM quotad.api_key_secrets WHERE secret_hash = $1"
+# With the version under which it was read: after any edit of the tenant the secret is looked up again.
+KEY_BY_SECRET = """
+SELECT s.tenant_id, s.api_key_id, t.config_version
+FROM quotad.api_key_secrets AS s JOIN quotad.tenants AS t ON t.tenant_id = s.tenant_id
+WHERE s.secret_hash = $1
+"""
 KEY_BY_ID = "SELECT tenant_id, api_key_id FROM quotad.api_key_tenants WHERE api_key_id = $1"
 
 # The version is read with the key and the limits after it: if both changed in between, apply sees an old version.
@@ -45,6 +57,7 @@ JOIN quotad.windows AS w
     ON w.tenant_id = $1 AND w.limit_id = wanted.limit_id AND w.window_start = wanted.window_start
 JOIN quotad.limits AS l ON l.tenant_id = $1 AND l.limit_id = w.limit_id
 """
+CONFIG_VERSION = "SELECT config_version FROM quotad.tenants WHERE tenant_id = $1"
 CLOCK = "SELECT clock_timestamp()"
 
 LOCK_TENANT = """

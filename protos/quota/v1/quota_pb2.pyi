@@ -114,6 +114,32 @@ LIMITS_VIEW_VIOLATED: LimitsView.ValueType  # 2
 LIMITS_VIEW_ALL: LimitsView.ValueType  # 3
 Global___LimitsView: _TypeAlias = LimitsView  # noqa: Y015
 
+class _ReservationView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReservationViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReservationView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RESERVATION_VIEW_UNSPECIFIED: _ReservationView.ValueType  # 0
+    """FULL."""
+    RESERVATION_VIEW_FULL: _ReservationView.ValueType  # 1
+    RESERVATION_VIEW_BRIEF: _ReservationView.ValueType  # 2
+    """What the caller does not know itself: without `requested`, `actual`, `labels` and `holds`; `reserved` only where
+    less than the request was granted. Cheaper for both sides.
+    """
+
+class ReservationView(_ReservationView, metaclass=_ReservationViewEnumTypeWrapper):
+    """How much of a reservation an answer tells."""
+
+RESERVATION_VIEW_UNSPECIFIED: ReservationView.ValueType  # 0
+"""FULL."""
+RESERVATION_VIEW_FULL: ReservationView.ValueType  # 1
+RESERVATION_VIEW_BRIEF: ReservationView.ValueType  # 2
+"""What the caller does not know itself: without `requested`, `actual`, `labels` and `holds`; `reserved` only where
+less than the request was granted. Cheaper for both sides.
+"""
+Global___ReservationView: _TypeAlias = ReservationView  # noqa: Y015
+
 class _Enforcement:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -806,6 +832,7 @@ class ReserveRequest(_message.Message):
     LEASE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     LIMITS_VIEW_FIELD_NUMBER: _builtins.int
+    RESERVATION_VIEW_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     """Chosen by the caller before the call: [A-Za-z0-9._:-]{1,128}, UUIDv7 recommended."""
     api_key: _builtins.str
@@ -814,6 +841,7 @@ class ReserveRequest(_message.Message):
     model: _builtins.str
     """At most 256 bytes."""
     limits_view: Global___LimitsView.ValueType
+    reservation_view: Global___ReservationView.ValueType
     @_builtins.property
     def amounts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """At most 16 metrics, each 0 to 10^12. `requests` and `concurrency` are 1 unless given; `total_tokens` is
@@ -844,10 +872,11 @@ class ReserveRequest(_message.Message):
         lease: _duration_pb2.Duration | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         limits_view: Global___LimitsView.ValueType = ...,
+        reservation_view: Global___ReservationView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "api_key_id", b"api_key_id", "lease", b"lease", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "api_key", b"api_key", "api_key_id", b"api_key_id", "labels", b"labels", "lease", b"lease", "limits_view", b"limits_view", "min_amounts", b"min_amounts", "model", b"model", "reservation_id", b"reservation_id", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "api_key", b"api_key", "api_key_id", b"api_key_id", "labels", b"labels", "lease", b"lease", "limits_view", b"limits_view", "min_amounts", b"min_amounts", "model", b"model", "reservation_id", b"reservation_id", "reservation_view", b"reservation_view", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["api_key", "api_key_id"]  # noqa: Y015
     _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
@@ -1023,6 +1052,7 @@ class FinalizeRequest(_message.Message):
     AGE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     LIMITS_VIEW_FIELD_NUMBER: _builtins.int
+    RESERVATION_VIEW_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     basis: Global___Basis.ValueType
     allow_unreserved: _builtins.bool
@@ -1030,6 +1060,7 @@ class FinalizeRequest(_message.Message):
     model: _builtins.str
     """Of an unreserved charge."""
     limits_view: Global___LimitsView.ValueType
+    reservation_view: Global___ReservationView.ValueType
     @_builtins.property
     def scope(self) -> Global___Scope: ...
     @_builtins.property
@@ -1054,10 +1085,11 @@ class FinalizeRequest(_message.Message):
         age: _duration_pb2.Duration | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         limits_view: Global___LimitsView.ValueType = ...,
+        reservation_view: Global___ReservationView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "allow_unreserved", b"allow_unreserved", "amounts", b"amounts", "basis", b"basis", "labels", b"labels", "limits_view", b"limits_view", "model", b"model", "reservation_id", b"reservation_id", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "allow_unreserved", b"allow_unreserved", "amounts", b"amounts", "basis", b"basis", "labels", b"labels", "limits_view", b"limits_view", "model", b"model", "reservation_id", b"reservation_id", "reservation_view", b"reservation_view", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1103,10 +1135,12 @@ class ReleaseRequest(_message.Message):
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     LIMITS_VIEW_FIELD_NUMBER: _builtins.int
+    RESERVATION_VIEW_FIELD_NUMBER: _builtins.int
     reservation_id: _builtins.str
     reason: _builtins.str
     """Free text for the record, at most 256 bytes."""
     limits_view: Global___LimitsView.ValueType
+    reservation_view: Global___ReservationView.ValueType
     @_builtins.property
     def scope(self) -> Global___Scope: ...
     def __init__(
@@ -1116,10 +1150,11 @@ class ReleaseRequest(_message.Message):
         reservation_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         limits_view: Global___LimitsView.ValueType = ...,
+        reservation_view: Global___ReservationView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits_view", b"limits_view", "reason", b"reason", "reservation_id", b"reservation_id", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits_view", b"limits_view", "reason", b"reason", "reservation_id", b"reservation_id", "reservation_view", b"reservation_view", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1247,6 +1282,459 @@ class DescribeKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DescribeKeyResponse: _TypeAlias = DescribeKeyResponse  # noqa: Y015
+
+@_typing.final
+class CheckRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class AmountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class MinAmountsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    API_KEY_FIELD_NUMBER: _builtins.int
+    API_KEY_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    AMOUNTS_FIELD_NUMBER: _builtins.int
+    MIN_AMOUNTS_FIELD_NUMBER: _builtins.int
+    LIMITS_VIEW_FIELD_NUMBER: _builtins.int
+    api_key: _builtins.str
+    """The key's secret."""
+    api_key_id: _builtins.str
+    model: _builtins.str
+    """These as in ReserveRequest."""
+    limits_view: Global___LimitsView.ValueType
+    @_builtins.property
+    def amounts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    @_builtins.property
+    def min_amounts(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        api_key: _builtins.str = ...,
+        api_key_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        amounts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        min_amounts: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        limits_view: Global___LimitsView.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key", b"api_key", "api_key_id", b"api_key_id", "subject", b"subject"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amounts", b"amounts", "api_key", b"api_key", "api_key_id", b"api_key_id", "limits_view", b"limits_view", "min_amounts", b"min_amounts", "model", b"model", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: _TypeAlias = _typing.Literal["api_key", "api_key_id"]  # noqa: Y015
+    _WhichOneofArgType_subject: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___CheckRequest: _TypeAlias = CheckRequest  # noqa: Y015
+
+@_typing.final
+class CheckResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ReservedEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RESERVED_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
+    SERVER_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserved(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """What would be granted, by metric."""
+
+    @_builtins.property
+    def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___LimitStatus]:
+        """As they stand, without the request."""
+
+    @_builtins.property
+    def server_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        reserved: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        limits: _abc.Iterable[Global___LimitStatus] | None = ...,
+        server_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["server_time", b"server_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "reserved", b"reserved", "server_time", b"server_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckResponse: _TypeAlias = CheckResponse  # noqa: Y015
+
+@_typing.final
+class BatchReserveRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReserveRequest]:
+        """1 to 1,000. `limits_view` is NONE unless given."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___ReserveRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReserveRequest: _TypeAlias = BatchReserveRequest  # noqa: Y015
+
+@_typing.final
+class BatchReserveResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchReserveResult]: ...
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchReserveResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReserveResponse: _TypeAlias = BatchReserveResponse  # noqa: Y015
+
+@_typing.final
+class BatchReserveResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserve(self) -> Global___ReserveResponse: ...
+    @_builtins.property
+    def error(self) -> Global___Error: ...
+    def __init__(
+        self,
+        *,
+        reserve: Global___ReserveResponse | None = ...,
+        error: Global___Error | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "reserve", b"reserve", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "reserve", b"reserve", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["reserve", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___BatchReserveResult: _TypeAlias = BatchReserveResult  # noqa: Y015
+
+@_typing.final
+class BatchSettleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchSettleItem]:
+        """1 to 1,000."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___BatchSettleItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchSettleRequest: _TypeAlias = BatchSettleRequest  # noqa: Y015
+
+@_typing.final
+class BatchSettleItem(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINALIZE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finalize(self) -> Global___FinalizeRequest: ...
+    @_builtins.property
+    def release(self) -> Global___ReleaseRequest: ...
+    def __init__(
+        self,
+        *,
+        finalize: Global___FinalizeRequest | None = ...,
+        release: Global___ReleaseRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finalize", b"finalize", "item", b"item", "release", b"release"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finalize", b"finalize", "item", b"item", "release", b"release"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["finalize", "release"]  # noqa: Y015
+    _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
+
+Global___BatchSettleItem: _TypeAlias = BatchSettleItem  # noqa: Y015
+
+@_typing.final
+class BatchSettleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchSettleResult]: ...
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchSettleResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchSettleResponse: _TypeAlias = BatchSettleResponse  # noqa: Y015
+
+@_typing.final
+class BatchSettleResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINALIZE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def finalize(self) -> Global___FinalizeResponse: ...
+    @_builtins.property
+    def release(self) -> Global___ReleaseResponse: ...
+    @_builtins.property
+    def error(self) -> Global___Error: ...
+    def __init__(
+        self,
+        *,
+        finalize: Global___FinalizeResponse | None = ...,
+        release: Global___ReleaseResponse | None = ...,
+        error: Global___Error | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "finalize", b"finalize", "release", b"release", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "finalize", b"finalize", "release", b"release", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["finalize", "release", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___BatchSettleResult: _TypeAlias = BatchSettleResult  # noqa: Y015
+
+@_typing.final
+class ExchangeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_NUMBER_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
+    message_number: _builtins.int
+    """Chosen by the caller, unique among the unanswered messages of its stream; ascending numbers are natural."""
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExchangeOperation]:
+        """1 to 1,000; the whole message at most 1 MiB."""
+
+    def __init__(
+        self,
+        *,
+        message_number: _builtins.int = ...,
+        operations: _abc.Iterable[Global___ExchangeOperation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_number", b"message_number", "operations", b"operations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeRequest: _TypeAlias = ExchangeRequest  # noqa: Y015
+
+@_typing.final
+class ExchangeOperation(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVE_FIELD_NUMBER: _builtins.int
+    RENEW_FIELD_NUMBER: _builtins.int
+    FINALIZE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    GET_RESERVATION_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    DESCRIBE_KEY_FIELD_NUMBER: _builtins.int
+    TIMEOUT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserve(self) -> Global___ReserveRequest: ...
+    @_builtins.property
+    def renew(self) -> Global___RenewRequest: ...
+    @_builtins.property
+    def finalize(self) -> Global___FinalizeRequest: ...
+    @_builtins.property
+    def release(self) -> Global___ReleaseRequest: ...
+    @_builtins.property
+    def get_reservation(self) -> Global___GetReservationRequest: ...
+    @_builtins.property
+    def check(self) -> Global___CheckRequest: ...
+    @_builtins.property
+    def describe_key(self) -> Global___DescribeKeyRequest: ...
+    @_builtins.property
+    def timeout(self) -> _duration_pb2.Duration:
+        """From the daemon's receipt on: an operation that has not been written by then is answered DEADLINE_EXCEEDED, and
+        nothing was written. The daemon's own bound when unset.
+        """
+
+    def __init__(
+        self,
+        *,
+        reserve: Global___ReserveRequest | None = ...,
+        renew: Global___RenewRequest | None = ...,
+        finalize: Global___FinalizeRequest | None = ...,
+        release: Global___ReleaseRequest | None = ...,
+        get_reservation: Global___GetReservationRequest | None = ...,
+        check: Global___CheckRequest | None = ...,
+        describe_key: Global___DescribeKeyRequest | None = ...,
+        timeout: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "describe_key", b"describe_key", "finalize", b"finalize", "get_reservation", b"get_reservation", "operation", b"operation", "release", b"release", "renew", b"renew", "reserve", b"reserve", "timeout", b"timeout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "describe_key", b"describe_key", "finalize", b"finalize", "get_reservation", b"get_reservation", "operation", b"operation", "release", b"release", "renew", b"renew", "reserve", b"reserve", "timeout", b"timeout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_operation: _TypeAlias = _typing.Literal["reserve", "renew", "finalize", "release", "get_reservation", "check", "describe_key"]  # noqa: Y015
+    _WhichOneofArgType_operation: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_operation) -> _WhichOneofReturnType_operation | None: ...
+
+Global___ExchangeOperation: _TypeAlias = ExchangeOperation  # noqa: Y015
+
+@_typing.final
+class ExchangeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_NUMBER_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    message_number: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExchangeResult]:
+        """One per operation, in order."""
+
+    def __init__(
+        self,
+        *,
+        message_number: _builtins.int = ...,
+        results: _abc.Iterable[Global___ExchangeResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_number", b"message_number", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExchangeResponse: _TypeAlias = ExchangeResponse  # noqa: Y015
+
+@_typing.final
+class ExchangeResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESERVE_FIELD_NUMBER: _builtins.int
+    RENEW_FIELD_NUMBER: _builtins.int
+    FINALIZE_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
+    GET_RESERVATION_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    DESCRIBE_KEY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reserve(self) -> Global___ReserveResponse: ...
+    @_builtins.property
+    def renew(self) -> Global___RenewResponse: ...
+    @_builtins.property
+    def finalize(self) -> Global___FinalizeResponse: ...
+    @_builtins.property
+    def release(self) -> Global___ReleaseResponse: ...
+    @_builtins.property
+    def get_reservation(self) -> Global___GetReservationResponse: ...
+    @_builtins.property
+    def check(self) -> Global___CheckResponse: ...
+    @_builtins.property
+    def describe_key(self) -> Global___DescribeKeyResponse: ...
+    @_builtins.property
+    def error(self) -> Global___Error: ...
+    def __init__(
+        self,
+        *,
+        reserve: Global___ReserveResponse | None = ...,
+        renew: Global___RenewResponse | None = ...,
+        finalize: Global___FinalizeResponse | None = ...,
+        release: Global___ReleaseResponse | None = ...,
+        get_reservation: Global___GetReservationResponse | None = ...,
+        check: Global___CheckResponse | None = ...,
+        describe_key: Global___DescribeKeyResponse | None = ...,
+        error: Global___Error | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "describe_key", b"describe_key", "error", b"error", "finalize", b"finalize", "get_reservation", b"get_reservation", "release", b"release", "renew", b"renew", "reserve", b"reserve", "result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "describe_key", b"describe_key", "error", b"error", "finalize", b"finalize", "get_reservation", b"get_reservation", "release", b"release", "renew", b"renew", "reserve", b"reserve", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["reserve", "renew", "finalize", "release", "get_reservation", "check", "describe_key", "error"]  # noqa: Y015
+    _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
+
+Global___ExchangeResult: _TypeAlias = ExchangeResult  # noqa: Y015
 
 @_typing.final
 class ApiKey(_message.Message):

@@ -65,6 +65,26 @@ class QuotaServiceStub:
                 request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyRequest.SerializeToString,
                 response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyResponse.FromString,
                 _registered_method=True)
+        self.Check = channel.unary_unary(
+                '/quota.v1.QuotaService/Check',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CheckRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CheckResponse.FromString,
+                _registered_method=True)
+        self.BatchReserve = channel.unary_unary(
+                '/quota.v1.QuotaService/BatchReserve',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveResponse.FromString,
+                _registered_method=True)
+        self.BatchSettle = channel.unary_unary(
+                '/quota.v1.QuotaService/BatchSettle',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleResponse.FromString,
+                _registered_method=True)
+        self.Exchange = channel.stream_stream(
+                '/quota.v1.QuotaService/Exchange',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeResponse.FromString,
+                _registered_method=True)
 
 
 class QuotaServiceServicer:
@@ -125,6 +145,44 @@ class QuotaServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Check(self, request, context):
+        """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
+        that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchReserve(self, request, context):
+        """Up to 1,000 Reserves. One result per item, in order; items succeed or fail one by one, and several on one id take
+        effect in the order given. Errors of the call: INVALID_REQUEST for the number of items.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchSettle(self, request, context):
+        """Up to 1,000 Finalizes and Releases, in any mixture; otherwise as BatchReserve.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Exchange(self, request_iterator, context):
+        """The fast path: numbered messages of operations, each of them what the unary call of its name is.
+
+        Every message is answered by one message of the same number, with one result per operation in order; answers may
+        come in another order than their messages did. Operations on one id take effect in the order given inside a
+        message; between messages there is no order. At most 64 messages may be unanswered: beyond that the daemon stops
+        reading. The stream ends with UNAVAILABLE after 30 minutes, and when the daemon stops; messages that it accepted
+        are answered first. What was not answered when a stream breaks has an unknown outcome: send it again.
+        Errors that end the stream: INVALID_REQUEST for a message without operations, with more than 1,000, or with a
+        number that is still unanswered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_QuotaServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -157,6 +215,26 @@ def add_QuotaServiceServicer_to_server(servicer, server):
                     servicer.DescribeKey,
                     request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyRequest.FromString,
                     response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyResponse.SerializeToString,
+            ),
+            'Check': grpc.unary_unary_rpc_method_handler(
+                    servicer.Check,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CheckRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CheckResponse.SerializeToString,
+            ),
+            'BatchReserve': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchReserve,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveResponse.SerializeToString,
+            ),
+            'BatchSettle': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchSettle,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleResponse.SerializeToString,
+            ),
+            'Exchange': grpc.stream_stream_rpc_method_handler(
+                    servicer.Exchange,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -322,6 +400,114 @@ class QuotaService:
             '/quota.v1.QuotaService/DescribeKey',
             protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyRequest.SerializeToString,
             protos_dot_quota_dot_v1_dot_quota__pb2.DescribeKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Check(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.QuotaService/Check',
+            protos_dot_quota_dot_v1_dot_quota__pb2.CheckRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.CheckResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchReserve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.QuotaService/BatchReserve',
+            protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.BatchReserveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchSettle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.QuotaService/BatchSettle',
+            protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.BatchSettleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Exchange(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/quota.v1.QuotaService/Exchange',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ExchangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

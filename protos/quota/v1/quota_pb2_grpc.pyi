@@ -68,6 +68,27 @@ class QuotaServiceStub:
     """Reads one reservation. Errors: RESERVATION_NOT_FOUND."""
     DescribeKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.DescribeKeyRequest, _quota_pb2.DescribeKeyResponse]
     """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+    Check: _grpc.UnaryUnaryMultiCallable[_quota_pb2.CheckRequest, _quota_pb2.CheckResponse]
+    """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
+    that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
+    """
+    BatchReserve: _grpc.UnaryUnaryMultiCallable[_quota_pb2.BatchReserveRequest, _quota_pb2.BatchReserveResponse]
+    """Up to 1,000 Reserves. One result per item, in order; items succeed or fail one by one, and several on one id take
+    effect in the order given. Errors of the call: INVALID_REQUEST for the number of items.
+    """
+    BatchSettle: _grpc.UnaryUnaryMultiCallable[_quota_pb2.BatchSettleRequest, _quota_pb2.BatchSettleResponse]
+    """Up to 1,000 Finalizes and Releases, in any mixture; otherwise as BatchReserve."""
+    Exchange: _grpc.StreamStreamMultiCallable[_quota_pb2.ExchangeRequest, _quota_pb2.ExchangeResponse]
+    """The fast path: numbered messages of operations, each of them what the unary call of its name is.
+
+    Every message is answered by one message of the same number, with one result per operation in order; answers may
+    come in another order than their messages did. Operations on one id take effect in the order given inside a
+    message; between messages there is no order. At most 64 messages may be unanswered: beyond that the daemon stops
+    reading. The stream ends with UNAVAILABLE after 30 minutes, and when the daemon stops; messages that it accepted
+    are answered first. What was not answered when a stream breaks has an unknown outcome: send it again.
+    Errors that end the stream: INVALID_REQUEST for a message without operations, with more than 1,000, or with a
+    number that is still unanswered.
+    """
 
 @_typing.type_check_only
 class QuotaServiceAsyncStub(QuotaServiceStub):
@@ -102,6 +123,27 @@ class QuotaServiceAsyncStub(QuotaServiceStub):
     """Reads one reservation. Errors: RESERVATION_NOT_FOUND."""
     DescribeKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.DescribeKeyRequest, _quota_pb2.DescribeKeyResponse]  # type: ignore[assignment]
     """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+    Check: _aio.UnaryUnaryMultiCallable[_quota_pb2.CheckRequest, _quota_pb2.CheckResponse]  # type: ignore[assignment]
+    """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
+    that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
+    """
+    BatchReserve: _aio.UnaryUnaryMultiCallable[_quota_pb2.BatchReserveRequest, _quota_pb2.BatchReserveResponse]  # type: ignore[assignment]
+    """Up to 1,000 Reserves. One result per item, in order; items succeed or fail one by one, and several on one id take
+    effect in the order given. Errors of the call: INVALID_REQUEST for the number of items.
+    """
+    BatchSettle: _aio.UnaryUnaryMultiCallable[_quota_pb2.BatchSettleRequest, _quota_pb2.BatchSettleResponse]  # type: ignore[assignment]
+    """Up to 1,000 Finalizes and Releases, in any mixture; otherwise as BatchReserve."""
+    Exchange: _aio.StreamStreamMultiCallable[_quota_pb2.ExchangeRequest, _quota_pb2.ExchangeResponse]  # type: ignore[assignment]
+    """The fast path: numbered messages of operations, each of them what the unary call of its name is.
+
+    Every message is answered by one message of the same number, with one result per operation in order; answers may
+    come in another order than their messages did. Operations on one id take effect in the order given inside a
+    message; between messages there is no order. At most 64 messages may be unanswered: beyond that the daemon stops
+    reading. The stream ends with UNAVAILABLE after 30 minutes, and when the daemon stops; messages that it accepted
+    are answered first. What was not answered when a stream breaks has an unknown outcome: send it again.
+    Errors that end the stream: INVALID_REQUEST for a message without operations, with more than 1,000, or with a
+    number that is still unanswered.
+    """
 
 class QuotaServiceServicer(metaclass=_abc_1.ABCMeta):
     """The data plane: what a proxy, or any other enforcer of quota, calls for each request."""
@@ -169,6 +211,51 @@ class QuotaServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_quota_pb2.DescribeKeyResponse, _abc.Awaitable[_quota_pb2.DescribeKeyResponse]]:
         """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+
+    @_abc_1.abstractmethod
+    def Check(
+        self,
+        request: _quota_pb2.CheckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.CheckResponse, _abc.Awaitable[_quota_pb2.CheckResponse]]:
+        """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
+        that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchReserve(
+        self,
+        request: _quota_pb2.BatchReserveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.BatchReserveResponse, _abc.Awaitable[_quota_pb2.BatchReserveResponse]]:
+        """Up to 1,000 Reserves. One result per item, in order; items succeed or fail one by one, and several on one id take
+        effect in the order given. Errors of the call: INVALID_REQUEST for the number of items.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchSettle(
+        self,
+        request: _quota_pb2.BatchSettleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.BatchSettleResponse, _abc.Awaitable[_quota_pb2.BatchSettleResponse]]:
+        """Up to 1,000 Finalizes and Releases, in any mixture; otherwise as BatchReserve."""
+
+    @_abc_1.abstractmethod
+    def Exchange(
+        self,
+        request_iterator: _MaybeAsyncIterator[_quota_pb2.ExchangeRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_quota_pb2.ExchangeResponse], _abc.AsyncIterator[_quota_pb2.ExchangeResponse]]:
+        """The fast path: numbered messages of operations, each of them what the unary call of its name is.
+
+        Every message is answered by one message of the same number, with one result per operation in order; answers may
+        come in another order than their messages did. Operations on one id take effect in the order given inside a
+        message; between messages there is no order. At most 64 messages may be unanswered: beyond that the daemon stops
+        reading. The stream ends with UNAVAILABLE after 30 minutes, and when the daemon stops; messages that it accepted
+        are answered first. What was not answered when a stream breaks has an unknown outcome: send it again.
+        Errors that end the stream: INVALID_REQUEST for a message without operations, with more than 1,000, or with a
+        number that is still unanswered.
+        """
 
 def add_QuotaServiceServicer_to_server(servicer: QuotaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

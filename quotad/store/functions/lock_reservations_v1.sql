@@ -1,5 +1,5 @@
 -- Step one of the locked path: takes the reservation rows, in the order of their ids, before any window row.
--- An id in p_created that has no row yet gets a 'pending' one, which no other transaction ever sees: apply_v1 turns it
+-- An id in p_created that has no row yet gets a 'pending' one, which no other transaction ever sees: apply_v2 turns it
 -- into the reservation, or the transaction rolls back. So two calls with the same new id take turns here.
 CREATE FUNCTION quotad.lock_reservations_v1(
     p_tenant_id text, p_ids text[], p_created text[], p_outage_after interval, p_outage_grace interval,

@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotad.core.admission import Admitted, judge, with_defaults
+from quotad.core.admission import Admitted, Standing, judge, with_defaults
+from quotad.core.state import Placed, Rule, WindowKey
 from quotad.errors import InvalidRequest
 from quotad.values import (
+    Amounts,
     BlockedBy,
     Denial,
     Enforcement,
     Limit,
     LimitOwner,
-    LimitStatus,
     Window,
     WindowKind,
 )
@@ -30,9 +31,15 @@ def status(
     held: int = 0,
     enforcement: Enforcement = Enforcement.ENFORCE,
     reset_time: datetime | None = RESET,
-) -> LimitStatus:
+) -> Standing:
     limit = Limit(metric, Window(WindowKind.HOUR), max_value, enforcement=enforcement, limit_id=metric)
-    return LimitStatus(limit, LimitOwner("key", "demo"), used, held, NOW, reset_time)
+    rule = Rule(limit, LimitOwner("key", "demo"), NOW)
+    return Standing(Placed(rule, WindowKey(metric, NOW), reset_time), used, held)
+
+
+def granted(answer: Admitted | Denial) -> Amounts:
+    assert isinstance(answer, Admitted)
+    return answer.granted
 
 
 def denied(answer: Admitted | Denial) -> Denial:
@@ -51,7 +58,7 @@ def test_a_request_is_one_request_and_its_total_is_input_and_output() -> None:
 
 
 def test_what_fits_exactly_is_admitted() -> None:
-    assert judge({"total_tokens": 30}, {}, [status(used=50, held=20)], NOW) == Admitted({"total_tokens": 30})
+    assert granted(judge({"total_tokens": 30}, {}, [status(used=50, held=20)], NOW)) == {"total_tokens": 30}
 
 
 def test_a_refusal_names_every_violated_limit() -> None:
@@ -90,7 +97,7 @@ def test_a_reset_in_the_past_is_never_promised() -> None:
 def test_each_metric_is_clipped_to_its_own_least_room() -> None:
     limits = [status(max_value=80), status(max_value=60), status("output_tokens", 100)]
     answer = judge({"total_tokens": 100, "output_tokens": 90}, {"total_tokens": 10}, limits, NOW)
-    assert answer == Admitted({"total_tokens": 60, "output_tokens": 90})
+    assert granted(answer) == {"total_tokens": 60, "output_tokens": 90}
 
 
 def test_what_falls_below_its_minimum_is_refused() -> None:
@@ -104,7 +111,10 @@ def test_requests_are_never_clipped() -> None:
 
 def test_a_shadow_limit_neither_refuses_nor_clips() -> None:
     shadow = status(max_value=1, enforcement=Enforcement.SHADOW)
-    assert judge({"total_tokens": 50}, {"total_tokens": 0}, [shadow], NOW) == Admitted({"total_tokens": 50})
+    answer = judge({"total_tokens": 50}, {"total_tokens": 0}, [shadow], NOW)
+    assert granted(answer) == {"total_tokens": 50}
+    assert isinstance(answer, Admitted)
+    assert [v.requested for v in answer.shadowed] == [50]
 
 
 def test_an_enforced_limit_is_never_skipped_for_want_of_an_amount() -> None:

@@ -47,7 +47,7 @@ def test_a_release_in_the_same_message_makes_room_for_the_next() -> None:
 def test_reserve_and_finalize_in_one_message_write_one_row() -> None:
     made = plan(ledger_state(), [reserve("a", 60), Bound(Finalize(Scope(), "a", {"total_tokens": 7}))])
     (row,) = made.writes.reservations
-    assert row.expected_state is None
+    assert row.found is None
     assert row.reservation.state is ReservationState.FINALIZED
     (window,) = made.writes.windows
     assert (window.held_delta, window.used_delta) == (0, 7)

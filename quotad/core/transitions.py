@@ -45,21 +45,35 @@ def finalized(
     found: Reservation, operation: Finalize, actual: Amounts, *, late: bool, now: datetime, over_by: UsedAfter
 ) -> Reservation:
     """The reservation, charged."""
-    return replace(
-        found,
+    return Reservation(
+        reservation_id=found.reservation_id,
+        tenant_id=found.tenant_id,
+        api_key_id=found.api_key_id,
+        model=found.model,
         state=ReservationState.FINALIZED,
+        requested=found.requested,
+        reserved=found.reserved,
+        holds=tuple([_charged(hold, actual.get(hold.metric, 0), over_by) for hold in found.holds]),
+        create_time=found.create_time,
+        expire_time=found.expire_time,
+        min_amounts=found.min_amounts,
         actual=actual,
-        holds=tuple(_charged(hold, actual.get(hold.metric, 0), over_by) for hold in found.holds),
         settle_time=now,
         late=late,
+        unreserved=found.unreserved,
         basis=basis_of(operation),
-        labels={**found.labels, **operation.labels},
+        labels={**found.labels, **operation.labels} if operation.labels else found.labels,
     )
 
 
 def released(found: Reservation, now: datetime) -> Reservation:
     """The reservation, given back."""
     return replace(found, state=ReservationState.RELEASED, settle_time=now, basis=Basis.NONE)
+
+
+def expired(found: Reservation) -> Reservation:
+    """The reservation, out of its lease."""
+    return replace(found, state=ReservationState.EXPIRED)
 
 
 def renewed(found: Reservation, lease: timedelta, now: datetime) -> Reservation:
@@ -69,4 +83,6 @@ def renewed(found: Reservation, lease: timedelta, now: datetime) -> Reservation:
 
 
 def _charged(hold: Hold, charge: int, over_by: UsedAfter) -> Hold:
-    return replace(hold, charged=charge, over_by=over_by(hold, charge))
+    return Hold(
+        hold.limit_id, hold.metric, hold.window_start, hold.reset_time, hold.held, charge, over_by(hold, charge)
+    )

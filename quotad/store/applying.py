@@ -1,0 +1,155 @@
+"""A plan as the arguments of `apply_v2`, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from quotad.core.state import ReservationWrite, WindowKey, WindowState, WindowWrite, Writes
+from quotad.values import Amounts, Hold, Reservation, ReservationState
+
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""A plan that waited longer than this for its locks is made again: its times would no longer be the database's."""
+HOLD_TEXTS_MAX = 65_536
+"""Sets of windows whose text is remembered: one for each key and model that is busy."""
+
+PENDING = "pending"
+"""State of a row that is made and changed in one plan: no other transaction ever sees it."""
+
+
+def apply_arguments(tenant_id: str, config_version: int, now: datetime, writes: Writes) -> tuple[object, ...]:
+    """In the order of `quotad.apply_v2`. Numbers go as text inside arrays, which the driver cannot nest."""
+    made = [write for write in writes.reservations if write.found is None]
+    moved = [write for write in writes.reservations if _is_moved(write)]
+    return (
+        tenant_id,
+        config_version or None,
+        now,
+        max(writes.valid_from or now, now - CLOCK_TOLERANCE),
+        min(writes.valid_until or now + CLOCK_TOLERANCE, now + CLOCK_TOLERANCE),
+        *_made(made),
+        *_moved(moved),
+        writes.absent_ids,
+        *_changed(writes.windows),
+        *_checked(writes.checked),
+    )
+
+
+def windows_after(
+    writes: Writes, held: Sequence[int] | None, used: Sequence[int] | None
+) -> dict[WindowKey, WindowState]:
+    """The changed windows as `apply_v2` left them."""
+    return {
+        write.key: WindowState(write.found.reset_time, held_now, used_now, write.found.max_value)
+        for write, held_now, used_now in zip(writes.windows, held or (), used or (), strict=True)
+    }
+
+
+def _is_moved(write: ReservationWrite) -> bool:
+    return write.found is not None or write.reservation.state is not ReservationState.RESERVED
+
+
+def _made(writes: Sequence[ReservationWrite]) -> tuple[list[Any], ...]:
+    rows = [write.reservation for write in writes]
+    texts = [_hold_texts(tuple([(hold.limit_id, hold.metric, *_span(hold)) for hold in row.holds])) for row in rows]
+    return (
+        [row.reservation_id for row in rows],
+        [row.state.value if row.state is ReservationState.RESERVED else PENDING for row in rows],
+        [row.api_key_id or None for row in rows],
+        [row.model for row in rows],
+        [_amounts(row.requested) for row in rows],
+        [_amounts(row.min_amounts) if row.min_amounts else None for row in rows],
+        [_amounts(row.reserved) if row.reserved != row.requested else None for row in rows],
+        [text[0] for text in texts],
+        [text[1] for text in texts],
+        [text[2] for text in texts],
+        [text[3] for text in texts],
+        [_numbers([hold.held for hold in row.holds]) for row in rows],
+        [row.expire_time for row in rows],
+        [json.dumps(row.labels) if row.labels else None for row in rows],
+    )
+
+
+def _moved(writes: Sequence[ReservationWrite]) -> tuple[list[Any], ...]:
+    rows = [write.reservation for write in writes]
+    return (
+        [row.reservation_id for row in rows],
+        [PENDING if write.found is None else write.found.state.value for write in writes],
+        [(write.found or write.reservation).expire_time for write in writes],
+        [row.state.value for row in rows],
+        [row.expire_time for row in rows],
+        [_amounts(row.actual) if _is_charged(row) else None for row in rows],
+        [_numbers([hold.charged for hold in row.holds]) if _is_charged(row) else None for row in rows],
+        [_numbers([hold.over_by for hold in row.holds]) if _is_over(row) else None for row in rows],
+        [row.late for row in rows],
+        [row.unreserved for row in rows],
+        [row.basis and row.basis.value for row in rows],
+        [json.dumps(row.labels) if row.labels else None for row in rows],
+        [write.reason for write in writes],
+    )
+
+
+def _changed(writes: Sequence[WindowWrite]) -> tuple[list[Any], ...]:
+    return (
+        [UUID(write.key.limit_id) for write in writes],
+        [write.key.window_start for write in writes],
+        [write.found.reset_time for write in writes],
+        [not write.found.is_stored for write in writes],
+        [write.held_delta for write in writes],
+        [write.used_delta for write in writes],
+        [write.found.held for write in writes],
+        [write.found.used for write in writes],
+        [write.room for write in writes],
+        [write.found.max_value for write in writes],
+        [write.is_exact for write in writes],
+    )
+
+
+def _checked(windows: Sequence[tuple[WindowKey, WindowState]]) -> tuple[list[Any], ...]:
+    return (
+        [UUID(key.limit_id) for key, _ in windows],
+        [key.window_start for key, _ in windows],
+        [found.held for _, found in windows],
+        [found.used for _, found in windows],
+    )
+
+
+def _is_charged(row: Reservation) -> bool:
+    return row.state is ReservationState.FINALIZED
+
+
+def _is_over(row: Reservation) -> bool:
+    return any(hold.over_by for hold in row.holds)
+
+
+def _span(hold: Hold) -> tuple[datetime, datetime | None]:
+    return hold.window_start, hold.reset_time
+
+
+@lru_cache(HOLD_TEXTS_MAX)
+def _hold_texts(windows: tuple[tuple[str, str, datetime, datetime | None], ...]) -> tuple[str, str, str, str]:
+    """Limits, metrics, starts and resets of a reservation's windows; a key's next request has the same ones."""
+    return (
+        _array([limit_id for limit_id, _, _, _ in windows]),
+        _array([metric for _, metric, _, _ in windows]),
+        _array([start.isoformat() for _, _, start, _ in windows]),
+        _array(["NULL" if reset is None else reset.isoformat() for _, _, _, reset in windows]),
+    )
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return _array([str(number) for number in numbers])
+
+
+def _array(items: Sequence[str]) -> str:
+    """An array's text; metrics, ids, numbers and times need no quoting."""
+    return "{" + ",".join(items) + "}"
+
+
+def _amounts(amounts: Amounts | Mapping[str, int]) -> str:
+    """A metric's name needs no quoting inside JSON."""
+    return "{" + ",".join([f'"{metric}":{amount}' for metric, amount in amounts.items()]) + "}"

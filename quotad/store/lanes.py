@@ -1,0 +1,215 @@
+"""Group commit: what waits for one tenant goes to the database as one batch, and the next ones gather meanwhile.
+
+A tenant has one batch under way at a time, so that the rows that its daemon remembers are the rows that it wrote. A
+batch that fails leaves its lane at once and is split until whatever is wrong with it stands alone; the lane goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from quotad.core.operations import Bound, PlanAnswer
+from quotad.errors import DeadlinePassed, Overloaded, StoreUnavailable
+from quotad.store.connections import Connection, Connections
+from quotad.store.failures import ConfigurationMoved, ConnectionLost
+
+Outcome: TypeAlias = PlanAnswer | Exception
+"""An answer, or what kept the operation from having one; `ConfigurationMoved` asks to look up its key again."""
+RunBatch: TypeAlias = "Callable[[Connection, str, Sequence[Bound]], Awaitable[list[PlanAnswer]]]"
+
+CONNECTIONS_LOST_MAX = 2
+"""How often a batch is tried again because its connection broke."""
+
+
+class Group:
+    """Operations that one caller sent together, and who waits for them."""
+
+    __slots__ = ("_left", "answered", "ends_at", "operations", "outcomes")
+
+    def __init__(self, operations: Sequence[Bound], answered: asyncio.Future[list[Outcome]]) -> None:
+        self.operations = operations
+        self.answered = answered
+        self.ends_at = min([bound.ends_at for bound in operations])
+        self.outcomes: list[Outcome] = [DeadlinePassed("the operation's time was up before it was written")] * len(
+            operations
+        )
+        self._left = len(operations)
+
+    def waiting(self, now: float) -> list[Waiting]:
+        """The operations that are still wanted; the others are answered with that their time is up."""
+        if self.answered.done():
+            return []  # the caller has left, and nothing was written
+        found = [Waiting(self, place, bound) for place, bound in enumerate(self.operations)]
+        if self.ends_at > now:
+            return found
+        wanted = [item for item in found if item.bound.ends_at > now]
+        self._answered(len(found) - len(wanted))
+        return wanted
+
+    def answer(self, place: int, outcome: Outcome) -> None:
+        self.outcomes[place] = outcome
+        self._answered(1)
+
+    def _answered(self, count: int) -> None:
+        self._left -= count
+        if not self._left and not self.answered.done():
+            self.answered.set_result(self.outcomes)
+
+
+class Waiting(NamedTuple):
+    """One operation of a group."""
+
+    group: Group
+    place: int
+    bound: Bound
+
+
+class Lane:
+    """One tenant's operations in waiting."""
+
+    __slots__ = ("groups", "tenant_id")
+
+    def __init__(self, tenant_id: str) -> None:
+        self.tenant_id = tenant_id
+        self.groups: deque[Group] = deque()
+
+    def take(self, operations_max: int) -> list[Group]:
+        """The groups of the next batch: at least one, and no more operations than that beside it."""
+        taken: list[Group] = []
+        count = 0
+        while self.groups and (not taken or count + len(self.groups[0].operations) <= operations_max):
+            group = self.groups.popleft()
+            count += len(group.operations)
+            taken.append(group)
+        return taken
+
+
+class Lanes:
+    """Waiting operations of all tenants, and the workers that take them to the database."""
+
+    def __init__(
+        self, connections: Connections, run: RunBatch, *, workers: int, queue_max: int, batch_max: int
+    ) -> None:
+        self._connections = connections
+        self._run = run
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._lanes: dict[str, Lane] = {}
+        self._ready: asyncio.Queue[Lane] = asyncio.Queue()
+        self._isolating: set[asyncio.Task[None]] = set()
+        self._workers = [asyncio.create_task(self._work(), name=f"lanes {n}") for n in range(workers)]
+        self.waiting = 0
+        """Operations that wait for a batch."""
+
+    def submit(self, tenant_id: str, operations: Sequence[Bound]) -> asyncio.Future[list[Outcome]]:
+        """One outcome per operation, in order. Raises `Overloaded` where too many wait.
+
+        Cancelling the future before its batch is made leaves the operations unwritten.
+        """
+        if self.waiting + len(operations) > self._queue_max:
+            raise Overloaded("too many operations are waiting for the database")
+        self.waiting += len(operations)
+        group = Group(operations, asyncio.get_running_loop().create_future())
+        lane = self._lanes.get(tenant_id)
+        if lane is None:
+            lane = self._lanes[tenant_id] = Lane(tenant_id)
+            self._ready.put_nowait(lane)
+        lane.groups.append(group)
+        return group.answered
+
+    async def close(self) -> None:
+        """Stop the workers; what still waits is cancelled."""
+        tasks = [*self._workers, *self._isolating]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for lane in self._lanes.values():
+            for group in lane.groups:
+                group.answered.cancel()
+
+    async def _work(self) -> None:
+        """Serve lanes, on a connection that is kept until it breaks."""
+        while True:
+            lane = await self._ready.get()
+            try:
+                async with self._connections.acquire() as connection:
+                    while True:
+                        batch = self._batch(lane)
+                        if batch:
+                            await self._serve(connection, lane.tenant_id, batch)
+                        self._go_on(lane)
+                        lane = await self._ready.get()
+            except (StoreUnavailable, Overloaded) as away:
+                _answer_all(self._batch(lane), away)
+                self._go_on(lane)
+
+    def _batch(self, lane: Lane) -> list[Waiting]:
+        now = asyncio.get_running_loop().time()
+        taken = lane.take(self._batch_max)
+        self.waiting -= sum([len(group.operations) for group in taken])
+        return [item for group in taken for item in group.waiting(now)]
+
+    def _go_on(self, lane: Lane) -> None:
+        if lane.groups:
+            self._ready.put_nowait(lane)
+        else:
+            del self._lanes[lane.tenant_id]
+
+    async def _serve(self, connection: Connection, tenant_id: str, batch: Sequence[Waiting]) -> None:
+        """Raises what the connection is to be given back for, once others look after the batch."""
+        try:
+            answers = await self._run(connection, tenant_id, [item.bound for item in batch])
+        except ConfigurationMoved as moved:
+            _answer_all(batch, moved)
+        except Exception as error:
+            task = asyncio.create_task(self._after_failure(tenant_id, batch, error, CONNECTIONS_LOST_MAX))
+            self._isolating.add(task)
+            task.add_done_callback(self._isolating.discard)
+            if isinstance(error, StoreUnavailable):
+                raise
+        else:
+            for item, answer in zip(batch, answers, strict=True):
+                item.group.answer(item.place, answer)
+
+    async def _after_failure(self, tenant_id: str, batch: Sequence[Waiting], error: Exception, repeats: int) -> None:
+        """Repeat what broke on its way; split what is wrong with one operation until that one stands alone."""
+        if isinstance(error, ConnectionLost) and repeats:
+            await self._run_apart(tenant_id, batch, repeats - 1)
+        elif isinstance(error, StoreUnavailable) or len(batch) == 1:
+            _answer_all(batch, error)
+        else:
+            halves = [half for half in _halves(batch) if half]
+            if len(halves) == 1:  # one id, whose operations keep their order
+                _answer_all(batch, error)
+                return
+            await asyncio.gather(*[self._run_apart(tenant_id, half, repeats) for half in halves])
+
+    async def _run_apart(self, tenant_id: str, batch: Sequence[Waiting], repeats: int) -> None:
+        try:
+            async with self._connections.acquire() as connection:
+                answers = await self._run(connection, tenant_id, [item.bound for item in batch])
+        except ConfigurationMoved as moved:
+            _answer_all(batch, moved)
+        except Exception as error:  # noqa: BLE001 - told to whoever it belongs to
+            await self._after_failure(tenant_id, batch, error, repeats)
+        else:
+            for item, answer in zip(batch, answers, strict=True):
+                item.group.answer(item.place, answer)
+
+
+def _halves(batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """Two parts that share no reservation, each in the order given."""
+    ids = list(dict.fromkeys([item.bound.reservation_id for item in batch]))
+    first = frozenset(ids[: len(ids) // 2])
+    return (
+        [item for item in batch if item.bound.reservation_id in first],
+        [item for item in batch if item.bound.reservation_id not in first],
+    )
+
+
+def _answer_all(batch: Sequence[Waiting], outcome: Outcome) -> None:
+    for item in batch:
+        item.group.answer(item.place, outcome)
