@@ -78,6 +78,13 @@ class LimitsView(StrEnum):
     ALL = "all"
 
 
+class ReservationView(StrEnum):
+    """How much of a reservation an answer tells; `BRIEF` leaves out what its caller knows."""
+
+    FULL = "full"
+    BRIEF = "brief"
+
+
 class OnMissingUsage(StrEnum):
     """What to charge when an upstream failed, after something was relayed, without a usage report."""
 

@@ -11,7 +11,7 @@ import structlog
 from protos.quota.v1 import quota_pb2 as pb
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from quotad.server.interceptors import CALLER
-from quotad.server.translation import key_changes, key_draft
+from quotad.server.key_edits import key_changes, key_draft
 from quotad.store.keys import Keys
 from quotad.values import DEFAULT_TENANT, ApiKey
 from quotad.wire.keys import api_key_message, description_message

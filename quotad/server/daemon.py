@@ -16,6 +16,8 @@ from grpc_reflection.v1alpha import reflection
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from quotad.server import metrics
 from quotad.server.admin import AdminServicer
+from quotad.server.answering import Answering
+from quotad.server.exchange import Exchanges
 from quotad.server.health import SERVICES, Health
 from quotad.server.interceptors import Authentication, Calls
 from quotad.server.servicer import QuotaServicer
@@ -29,8 +31,8 @@ from servicekit.migrations import Migrations, require_current
 from servicekit.serving import address_of, metrics_beside, require_safe_listener, stop_event
 
 MIGRATIONS = Migrations("quotad")
-REQUEST_BYTES_MAX = 1024 * 1024
-"""The largest request within the bounds of the core is a Renew of 1,000 ids, about 130 kB."""
+REQUEST_BYTES_MAX = 4 * 1024 * 1024
+"""A batch of 1,000 Reserves with a few labels each; a message of an Exchange has a bound of its own."""
 METADATA_BYTES_MAX = 256 * 1024
 """A refusal names every limit of a key, of which there are up to 64."""
 PING_MILLISECONDS_MIN = 10_000
@@ -84,7 +86,9 @@ async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
 @asynccontextmanager
 async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Running]:
     tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
-    server = _server(store, health, [calls, Authentication(tokens)])
+    answering = Answering(store.ledger, settings.call_seconds_max)
+    exchanges = Exchanges(answering)
+    server = _server(store, answering, exchanges, health, [calls, Authentication(tokens)])
     port = _listen(server, settings)
     metrics_http, metrics_socket = metrics_beside(settings, lambda: _is_serving(health))
     stopping = asyncio.Event()
@@ -103,6 +107,7 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
                 )
             finally:
                 await health.stop()
+                exchanges.stop()
                 await _stop(server, calls, settings.stop_seconds)
                 stopping.set()
                 metrics_http.should_exit = True
@@ -120,9 +125,15 @@ async def _stop(server: grpc.aio.Server, calls: Calls, seconds_max: float) -> No
     await stopping
 
 
-def _server(store: Store, health: Health, interceptors: Sequence[grpc.aio.ServerInterceptor]) -> grpc.aio.Server:
+def _server(
+    store: Store,
+    answering: Answering,
+    exchanges: Exchanges,
+    health: Health,
+    interceptors: Sequence[grpc.aio.ServerInterceptor],
+) -> grpc.aio.Server:
     server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
-    rpc.add_QuotaServiceServicer_to_server(QuotaServicer(store.ledger), server)
+    rpc.add_QuotaServiceServicer_to_server(QuotaServicer(answering, exchanges), server)
     rpc.add_AdminServiceServicer_to_server(AdminServicer(store.keys), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = (*SERVICES[1:], health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)

@@ -63,7 +63,7 @@ class Authentication(grpc.aio.ServerInterceptor):
 
 
 class Calls(grpc.aio.ServerInterceptor):
-    """Bounds, counts and renders the unary calls of our own services.
+    """Bounds, counts and renders the calls of our own services.
 
     A caller that leaves, or whose deadline passes, cancels its call through gRPC: what was not written by then is not.
     """
@@ -83,8 +83,14 @@ class Calls(grpc.aio.ServerInterceptor):
     ) -> Handler | None:
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or handler.unary_unary is None or method not in _RPCS:
+        if handler is None or method not in _RPCS:
             return handler
+        if handler.unary_unary is None:
+            return grpc.stream_stream_rpc_method_handler(
+                self._streaming(_rpc(method), handler.stream_stream),  # type: ignore[arg-type]
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
         return grpc.unary_unary_rpc_method_handler(
             self._answering(_rpc(method), handler.unary_unary),  # type: ignore[arg-type]
             request_deserializer=handler.request_deserializer,
@@ -97,8 +103,7 @@ class Calls(grpc.aio.ServerInterceptor):
         async def answer(request: Any, context: Context) -> Any:
             started = time.monotonic()
             reason = "CANCELLED"
-            self._open += 1
-            self._all_answered.clear()
+            self._opened()
             try:
                 async with asyncio.timeout(self._seconds_max) as bound:
                     response = await behaviour(request, context)
@@ -116,6 +121,33 @@ class Calls(grpc.aio.ServerInterceptor):
                 self._closed()
 
         return answer
+
+    def _streaming(
+        self, rpc: str, behaviour: Callable[[Any, Context], Awaitable[None]]
+    ) -> Callable[[Any, Context], Awaitable[None]]:
+        """A stream is open until it ends by itself: its own bounds see to that."""
+
+        async def stream(requests: Any, context: Context) -> None:
+            reason = "CANCELLED"
+            self._opened()
+            try:
+                await behaviour(requests, context)
+                reason = metrics.OK
+            except QuotaError as error:
+                reason = error.reason
+                await _abort(context, error)
+            except Exception:  # noqa: BLE001 - logged, and told as INTERNAL
+                reason = "INTERNAL"
+                await _abort_unknown(context, rpc, expired=False)
+            finally:
+                metrics.note_stream(rpc, reason)
+                self._closed()
+
+        return stream
+
+    def _opened(self) -> None:
+        self._open += 1
+        self._all_answered.clear()
 
     def _closed(self) -> None:
         self._open -= 1

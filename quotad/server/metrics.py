@@ -25,6 +25,10 @@ def note_call(rpc: str, reason: str, seconds: float) -> None:
     call_seconds.labels(rpc, reason).observe(seconds)
 
 
+def note_stream(rpc: str, reason: str) -> None:
+    calls.labels(rpc, reason).inc()
+
+
 def note_finalized(answer: SettleAnswer) -> None:
     if answer.changed and answer.reservation.late:
         late_settlements.inc()

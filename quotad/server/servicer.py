@@ -1,71 +1,81 @@
-"""The data plane: one ledger operation for each RPC. Errors are raised; `interceptors` tells them."""
+"""The data plane: one operation for a unary RPC, many for a batch. Errors are raised; `interceptors` tells them."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc.aio
-import structlog
 
 from protos.quota.v1 import quota_pb2 as pb
 from protos.quota.v1 import quota_pb2_grpc as rpc
-from quotad.core.operations import Finalize, SettleAnswer
-from quotad.server import metrics
+from quotad.core.operations import ReadAnswer, ReserveAnswer, SettleAnswer
+from quotad.server.answering import Answering
+from quotad.server.exchange import Exchanges
+from quotad.server.items import batch_reserve, batch_settle
 from quotad.server.translation import (
+    check_operation,
+    check_response,
     finalize_operation,
     finalize_response,
+    read_operation,
+    read_response,
     release_operation,
     release_response,
     renew_operation,
     renew_response,
+    reservation_view,
     reserve_operation,
     reserve_response,
 )
-from quotad.store.ledger import Ledger
-from quotad.values import ReservationState
+from quotad.values import LimitsView
 from quotad.wire.keys import description_message
-from quotad.wire.reservations import read_scope, read_subject, reservation_message
+from quotad.wire.reservations import read_subject
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-log = structlog.get_logger(__name__)
 
 
 class QuotaServicer(rpc.QuotaServiceServicer):
     """`quota.v1.QuotaService` on one ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, answering: Answering, exchanges: Exchanges) -> None:
+        self._answering = answering
+        self._exchanges = exchanges
 
     async def Reserve(self, request: pb.ReserveRequest, context: Context) -> pb.ReserveResponse:
-        return reserve_response(await self._ledger.reserve(reserve_operation(request)))
+        answer = await self._answering.one(
+            reserve_operation(request, LimitsView.ALL), ReserveAnswer, context.time_remaining()
+        )
+        return reserve_response(answer, reservation_view(request))
 
     async def Renew(self, request: pb.RenewRequest, context: Context) -> pb.RenewResponse:
-        return renew_response(await self._ledger.renew(renew_operation(request)))
+        return renew_response(await self._answering.one(renew_operation(request), tuple, context.time_remaining()))
 
     async def Finalize(self, request: pb.FinalizeRequest, context: Context) -> pb.FinalizeResponse:
-        operation = finalize_operation(request)
-        answer = await self._ledger.finalize(operation)
-        metrics.note_finalized(answer)
-        _log_uncharged(operation, answer)
-        return finalize_response(answer)
+        answer = await self._answering.one(finalize_operation(request), SettleAnswer, context.time_remaining())
+        return finalize_response(answer, reservation_view(request))
 
     async def Release(self, request: pb.ReleaseRequest, context: Context) -> pb.ReleaseResponse:
-        return release_response(await self._ledger.release(release_operation(request)))
+        answer = await self._answering.one(release_operation(request), SettleAnswer, context.time_remaining())
+        return release_response(answer, reservation_view(request))
 
     async def GetReservation(self, request: pb.GetReservationRequest, context: Context) -> pb.GetReservationResponse:
-        reservation = await self._ledger.get_reservation(read_scope(request.scope), request.reservation_id)
-        return pb.GetReservationResponse(reservation=reservation_message(reservation))
+        return read_response(await self._answering.one(read_operation(request), ReadAnswer, context.time_remaining()))
 
     async def DescribeKey(self, request: pb.DescribeKeyRequest, context: Context) -> pb.DescribeKeyResponse:
-        return description_message(pb.DescribeKeyResponse, await self._ledger.describe_key(read_subject(request)))
+        description = await self._answering.describe_key(read_subject(request))
+        return description_message(pb.DescribeKeyResponse, description)
 
+    async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
+        return check_response(await self._answering.check(check_operation(request, LimitsView.ALL)))
 
-def _log_uncharged(operation: Finalize, answer: SettleAnswer) -> None:
-    if answer.reservation.state is ReservationState.RELEASED:
-        log.warning(
-            "usage not charged: released before",
-            tenant_id=answer.reservation.tenant_id,
-            reservation_id=operation.reservation_id,
-            amounts=dict(operation.amounts),
-        )
+    async def BatchReserve(self, request: pb.BatchReserveRequest, context: Context) -> pb.BatchReserveResponse:
+        return await batch_reserve(self._answering, request, context.time_remaining())
+
+    async def BatchSettle(self, request: pb.BatchSettleRequest, context: Context) -> pb.BatchSettleResponse:
+        return await batch_settle(self._answering, request, context.time_remaining())
+
+    async def Exchange(  # type: ignore[override]  # it writes by itself: answers may overtake each other
+        self, request_iterator: AsyncIterator[pb.ExchangeRequest], context: Context
+    ) -> None:
+        await self._exchanges.serve(context)

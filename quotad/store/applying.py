@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from quotad.core.operations import Bound
 from quotad.core.state import ReservationWrite, WindowKey, WindowState, WindowWrite, Writes
 from quotad.values import Amounts, Hold, Reservation, ReservationState
 
@@ -21,8 +23,13 @@ PENDING = "pending"
 """State of a row that is made and changed in one plan: no other transaction ever sees it."""
 
 
-def apply_arguments(tenant_id: str, config_version: int, now: datetime, writes: Writes) -> tuple[object, ...]:
-    """In the order of `quotad.apply_v2`. Numbers go as text inside arrays, which the driver cannot nest."""
+def apply_arguments(
+    tenant_id: str, config_version: int, now: datetime, writes: Writes, ends: datetime
+) -> tuple[object, ...]:
+    """In the order of `quotad.apply_v2`; after `ends` nothing is written.
+
+    Numbers go as text inside arrays, which the driver cannot nest.
+    """
     made = [write for write in writes.reservations if write.found is None]
     moved = [write for write in writes.reservations if _is_moved(write)]
     return (
@@ -30,7 +37,7 @@ def apply_arguments(tenant_id: str, config_version: int, now: datetime, writes: 
         config_version or None,
         now,
         max(writes.valid_from or now, now - CLOCK_TOLERANCE),
-        min(writes.valid_until or now + CLOCK_TOLERANCE, now + CLOCK_TOLERANCE),
+        min(writes.valid_until or ends, now + CLOCK_TOLERANCE, ends),
         *_made(made),
         *_moved(moved),
         writes.absent_ids,
@@ -47,6 +54,12 @@ def windows_after(
         write.key: WindowState(write.found.reset_time, held_now, used_now, write.found.max_value)
         for write, held_now, used_now in zip(writes.windows, held or (), used or (), strict=True)
     }
+
+
+def end_of(operations: Sequence[Bound], now: datetime) -> datetime:
+    """When, by the database's clock that says `now`, the first caller stops waiting."""
+    left = min([bound.ends_at for bound in operations]) - asyncio.get_running_loop().time()
+    return now + timedelta(seconds=min(left, CLOCK_TOLERANCE.total_seconds()))
 
 
 def _is_moved(write: ReservationWrite) -> bool:

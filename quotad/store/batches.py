@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from quotad.core.operations import Bound, Expire, ExpireAnswer, PlanAnswer
-from quotad.errors import Overloaded
+from quotad.errors import DeadlinePassed, Overloaded
 from quotad.store import statements
 from quotad.store.cache import Cache
 from quotad.store.connections import Connection, StoreSettings
@@ -17,6 +18,7 @@ PLANS_MAX = 20
 """Plans made for one batch before it answers `OVERLOADED`; each new one means that somebody else got ahead."""
 EXPIRE_SLICE = 200
 """Lapsed reservations moved in one transaction: few enough that nobody waits long for their windows."""
+TIME_IS_UP = DeadlinePassed("the operation's time was up before it was written")
 
 
 class Batches:
@@ -77,10 +79,12 @@ class Batches:
     async def _locked(
         self, connection: Connection, tenant_id: str, operations: Sequence[Bound]
     ) -> tuple[PlanAnswer, ...]:
+        """Operations whose time is up meanwhile are answered so, and not written."""
         for _ in range(PLANS_MAX):
+            now = asyncio.get_running_loop().time()
+            wanted = [bound for bound in operations if bound.ends_at > now]
             try:
-                with translated():
-                    exact = await run_locked(connection, self._settings, tenant_id, operations)
+                answers = iter(await self._once(connection, tenant_id, wanted) if wanted else ())
             except ConfigurationMoved:
                 self._cache.forget_tenant(tenant_id)
                 if any(bound.config_version is not None for bound in operations):
@@ -88,8 +92,15 @@ class Batches:
             except PlanAgain:
                 continue
             else:
-                self._cache.note_keys(tenant_id, exact.config_version, exact.keys)
-                self._cache.note_windows(tenant_id, exact.windows)
-                self._cache.note_reservations(tenant_id, exact.reservations)
-                return exact.answers
+                return tuple([next(answers) if bound.ends_at > now else TIME_IS_UP for bound in operations])
         raise Overloaded("the rows of this operation are too busy")
+
+    async def _once(
+        self, connection: Connection, tenant_id: str, operations: Sequence[Bound]
+    ) -> tuple[PlanAnswer, ...]:
+        with translated():
+            exact = await run_locked(connection, self._settings, tenant_id, operations)
+        self._cache.note_keys(tenant_id, exact.config_version, exact.keys)
+        self._cache.note_windows(tenant_id, exact.windows)
+        self._cache.note_reservations(tenant_id, exact.reservations)
+        return exact.answers

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from quotad.core.operations import Bound, PlanAnswer
-from quotad.errors import DeadlinePassed, Overloaded, StoreUnavailable
+from quotad.errors import Overloaded, StoreUnavailable
+from quotad.store.batches import TIME_IS_UP
 from quotad.store.connections import Connection, Connections
 from quotad.store.failures import ConfigurationMoved, ConnectionLost
 
@@ -33,9 +34,7 @@ class Group:
         self.operations = operations
         self.answered = answered
         self.ends_at = min([bound.ends_at for bound in operations])
-        self.outcomes: list[Outcome] = [DeadlinePassed("the operation's time was up before it was written")] * len(
-            operations
-        )
+        self.outcomes: list[Outcome] = [TIME_IS_UP] * len(operations)
         self._left = len(operations)
 
     def waiting(self, now: float) -> list[Waiting]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 
@@ -19,7 +19,7 @@ from quotad.core.operations import Bound, Finalize, PlanAnswer, Release, Reserve
 from quotad.core.plan import plan, windows_needed
 from quotad.core.state import KeyConfig, LedgerState, WindowKey, WindowState, Writes
 from quotad.store import statements
-from quotad.store.applying import PENDING, apply_arguments, windows_after
+from quotad.store.applying import PENDING, apply_arguments, end_of, windows_after
 from quotad.store.configuration import load_configuration
 from quotad.store.connections import Connection, StoreSettings
 from quotad.store.failures import ConfigurationMoved, PlanAgain
@@ -55,7 +55,7 @@ async def run_locked(
         decided = plan(state, operations)
         windows = dict(state.windows)
         if decided.writes:
-            windows |= await _apply(connection, state, config_version, decided.writes)
+            windows |= await _apply(connection, state, config_version, decided.writes, end_of(operations, state.now))
             await _drop_pending(connection, tenant_id, operations, decided.writes)
     except BaseException:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
@@ -126,9 +126,9 @@ async def _drop_pending(connection: Connection, tenant_id: str, operations: Sequ
 
 
 async def _apply(
-    connection: Connection, state: LedgerState, config_version: int, writes: Writes
+    connection: Connection, state: LedgerState, config_version: int, writes: Writes, ends: datetime
 ) -> dict[WindowKey, WindowState]:
-    arguments = apply_arguments(state.tenant_id, config_version, state.now, writes)
+    arguments = apply_arguments(state.tenant_id, config_version, state.now, writes, ends)
     row = await connection.fetchrow(statements.APPLY, *arguments)
     if row is None:
         raise PlanAgain

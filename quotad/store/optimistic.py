@@ -15,7 +15,7 @@ from quotad.core.plan import plan
 from quotad.core.state import LedgerState, Placed, WindowKey
 from quotad.errors import QuotaExceeded
 from quotad.store import statements
-from quotad.store.applying import apply_arguments, windows_after
+from quotad.store.applying import apply_arguments, end_of, windows_after
 from quotad.store.cache import Cache, TenantCache
 from quotad.store.configuration import load_configuration, read_windows
 from quotad.store.connections import Connection, StoreSettings
@@ -60,8 +60,9 @@ class OptimisticPath:
             return decided.answers
         try:
             with translated():
+                ends = end_of(operations, state.now)
                 row = await connection.fetchrow(
-                    statements.APPLY, *apply_arguments(tenant_id, tenant.config_version, state.now, writes)
+                    statements.APPLY, *apply_arguments(tenant_id, tenant.config_version, state.now, writes, ends)
                 )
         except ConfigurationMoved:
             self._cache.forget_tenant(tenant_id)

@@ -32,12 +32,24 @@ from quotad.wire.scalars import Malformed, duration, plain, read_duration
 STATUS_METADATA = "grpc-status-details-bin"
 """Trailing metadata in which gRPC carries a google.rpc.Status."""
 
+INTERNAL = 13
+"""google.rpc.Code of what is not an answer of the ledger."""
+
 Detail = TypeVar("Detail", bound=Message)
 
 
 def error_message(error: QuotaError) -> pb.Error:
     """The error of one item among many."""
     return pb.Error(code=error.code, message=error.message, details=_details(error))
+
+
+def outcome_message(error: Exception) -> pb.Error:
+    """The error of one item among many; of a defect no more is told than that its outcome is unknown."""
+    if isinstance(error, Malformed):
+        return error_message(InvalidRequest(error.field, str(error)))
+    if isinstance(error, QuotaError):
+        return error_message(error)
+    return pb.Error(code=INTERNAL, message="internal error; see the log of quotad")
 
 
 def status_bytes(error: QuotaError) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from protos.quota.v1 import quota_pb2 as pb
-from quotad.values import Hold, Reservation, Scope, Subject
+from quotad.values import Hold, Reservation, ReservationView, Scope, Subject
 from quotad.wire.scalars import BASES, RESERVATION_STATES, Malformed, path, plain, read_time, required, timestamp
 
 
-def reservation_message(reservation: Reservation) -> pb.Reservation:
+def reservation_message(reservation: Reservation, view: ReservationView = ReservationView.FULL) -> pb.Reservation:
     """The wire does not carry `min_amounts`: they are part of the request, not of what was granted."""
+    if view is ReservationView.BRIEF:
+        return _brief(reservation)
     return pb.Reservation(
         reservation_id=reservation.reservation_id,
         tenant_id=reservation.tenant_id,
@@ -26,6 +28,23 @@ def reservation_message(reservation: Reservation) -> pb.Reservation:
         unreserved=reservation.unreserved,
         basis=BASES.number(reservation.basis),
         labels=reservation.labels,
+    )
+
+
+def _brief(reservation: Reservation) -> pb.Reservation:
+    return pb.Reservation(
+        reservation_id=reservation.reservation_id,
+        tenant_id=reservation.tenant_id,
+        api_key_id=reservation.api_key_id,
+        model=reservation.model,
+        state=RESERVATION_STATES.number(reservation.state),
+        reserved=reservation.reserved if reservation.reserved != reservation.requested else None,
+        create_time=timestamp(reservation.create_time),
+        expire_time=timestamp(reservation.expire_time),
+        settle_time=timestamp(reservation.settle_time),
+        late=reservation.late,
+        unreserved=reservation.unreserved,
+        basis=BASES.number(reservation.basis),
     )
 
 
@@ -71,7 +90,7 @@ def read_scope(message: pb.Scope) -> Scope:
             return Scope()
 
 
-def read_subject(message: pb.ReserveRequest | pb.DescribeKeyRequest) -> Subject:
+def read_subject(message: pb.ReserveRequest | pb.CheckRequest | pb.DescribeKeyRequest) -> Subject:
     match message.WhichOneof("subject"):
         case "api_key":
             return Subject(api_key=message.api_key)

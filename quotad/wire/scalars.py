@@ -20,6 +20,7 @@ from quotad.values import (
     LimitsView,
     OnMissingUsage,
     ReservationState,
+    ReservationView,
     WindowKind,
 )
 
@@ -120,6 +121,7 @@ class Words(Generic[Word, Number]):
 RESERVATION_STATES = Words(ReservationState, pb.ReservationState, "RESERVATION_STATE_")
 BASES = Words(Basis, pb.Basis, "BASIS_")
 LIMITS_VIEWS = Words(LimitsView, pb.LimitsView, "LIMITS_VIEW_")
+RESERVATION_VIEWS = Words(ReservationView, pb.ReservationView, "RESERVATION_VIEW_")
 ENFORCEMENTS = Words(Enforcement, pb.Enforcement, "ENFORCEMENT_")
 WINDOW_KINDS = Words(WindowKind, pb.WindowKind, "WINDOW_KIND_")
 BLOCKED_BY = Words(BlockedBy, pb.BlockedBy, "BLOCKED_BY_")

@@ -106,6 +106,14 @@ class Daemon:
         finally:
             await connection.close()
 
+    async def time_passes(self, seconds: float) -> None:
+        """Until the database's clock is later by that much."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute("SELECT pg_sleep($1)", seconds)
+        finally:
+            await connection.close()
+
     @asynccontextmanager
     async def database_away(self) -> AsyncIterator[None]:
         """While the block runs, nobody can connect to the database, and whoever was connected is cut off."""

@@ -27,6 +27,7 @@ PLAIN: list[type[e.QuotaError]] = [
     e.CallerNotAllowed,
     e.EtagMismatch,
     e.ResourceNotFound,
+    e.DeadlinePassed,
 ]
 CONFLICTS: list[type[e.ReservationConflict]] = [e.FinalizeMismatch, e.ReservationFenced, e.ReservationNotOpen]
 
