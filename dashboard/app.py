@@ -30,7 +30,7 @@ from dashboard.errors import DashboardError, DatabaseUnavailable
 from dashboard.headers import SecurityHeaders
 from dashboard.page import BUILT_PAGE, Page
 from dashboard.services import Services
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
 from servicekit.database import create_engine

@@ -14,7 +14,7 @@ from dashboard.config import DashboardSettings
 from dashboard.database import Database
 from dashboard.errors import NotSignedIn
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from proxy.outgoing import Outgoing
 from proxy.records.secrets import load_secret_box
 from proxy.request_log import RequestLogWriter
 from proxy.requests.runner import RequestRunner, open_runner
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import ApiKeyUnknown, QuotaError

@@ -20,7 +20,7 @@ from proxy.requests.task import RequestTask, Services
 from proxy.requests.types import ProxyRequest
 from proxy.settlement.delivery import Delivery
 from proxy.upstream import Upstream
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 
 log = structlog.get_logger(__name__)

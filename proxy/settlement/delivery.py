@@ -23,7 +23,7 @@ from prometheus_client import Counter, Gauge
 
 from proxy.config import ProxySettings
 from proxy.settlement.decision import Charge, Decision
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.settling import SettlingClient
 from quotad.client.types import Amounts, OutcomeUnknown, ReservationState, Scope, Settlement
 from quotad.errors import (

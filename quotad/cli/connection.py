@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.types import OutcomeUnknown
 from servicekit.commands import CommandFailed, CommandNotBegun
 from servicekit.logs import configure_logs

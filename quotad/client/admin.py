@@ -10,7 +10,8 @@ import uuid_utils
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from protos.quota.v1 import quota_pb2 as pb
-from quotad.client.channel import Connection, Metadata, building
+from quotad.client.channel import Metadata, building
+from quotad.client.connection import Connection
 from quotad.client.types import CreatedKey, KeyPage
 from quotad.values import DEFAULT_TENANT, UNSET, ApiKey, KeyDescription, KeyPolicies, Limit, Unset
 from quotad.wire.keys import policies_message, read_api_key, read_description

@@ -1,22 +1,18 @@
-"""Calls that are repeated with the same content until they have a definite answer or their time is up."""
+"""Channels to daemons, one attempt on them, and what its failure means."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import grpc
-import stamina
 
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from quotad.client.types import OutcomeUnknown
-from quotad.errors import InvalidRequest, QuotaError, Unavailable
+from quotad.errors import DeadlinePassed, InvalidRequest, QuotaError
 from quotad.wire.errors import STATUS_METADATA, read_status_bytes
 from quotad.wire.scalars import Malformed
 
@@ -29,14 +25,6 @@ RECONNECT_MILLISECONDS_MAX = 1000
 KEEPALIVE_MILLISECONDS = 30_000
 """A peer that vanished without closing is noticed within this and the next bound."""
 KEEPALIVE_ANSWER_MILLISECONDS = 5_000
-RETRY_PAUSE_SECONDS_MIN = 0.05
-RETRY_PAUSE_SECONDS_MAX = 1.0
-
-RETRIED = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED},
-)
-"""Indefinite outcomes that another attempt may resolve; INTERNAL and UNKNOWN would only fail again."""
-
 OPTIONS = (
     ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
@@ -65,71 +53,6 @@ class Stubs:
     admin: rpc.AdminServiceAsyncStub
 
 
-class Connection:
-    """Channels to one or more daemons of one ledger, used in turn. Make it in the event loop that uses it.
-
-    `call_timeout_seconds` bounds one attempt, `retry_seconds` a call with its repeats.
-    """
-
-    def __init__(
-        self,
-        addresses: str | Sequence[str],
-        token: str,
-        *,
-        call_timeout_seconds: float = 5.0,
-        retry_seconds: float = 10.0,
-        tls_ca: Path | None = None,
-    ) -> None:
-        targets = (addresses,) if isinstance(addresses, str) else tuple(addresses)
-        self._channels = [_channel(target, tls_ca) for target in targets]
-        self._turns = itertools.cycle(_stubs(*pair) for pair in zip(targets, self._channels, strict=True))
-        self._authorization: Metadata = (("authorization", f"Bearer {token}"),)
-        self._call_timeout_seconds = call_timeout_seconds
-        self._retry_seconds = retry_seconds
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Cut calls under way; their outcome is unknown."""
-        for channel in self._channels:
-            await channel.close()
-
-    async def call(
-        self,
-        pick: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[Request, Response]],
-        request: Request,
-        read: Callable[[Response], Value],
-        *,
-        metadata: Metadata = (),
-    ) -> Value:
-        """Raises the ledger's own `QuotaError`, or `OutcomeUnknown` when no attempt had a definite answer."""
-        ends = asyncio.get_running_loop().time() + self._retry_seconds
-        pause_max = min(RETRY_PAUSE_SECONDS_MAX, self._retry_seconds / 4)
-        metadata = (*self._authorization, *metadata)
-
-        def pause(error: Exception) -> bool | float:
-            return _pause(error, ends - asyncio.get_running_loop().time(), pause_max)
-
-        async for attempt in stamina.retry_context(
-            pause,
-            attempts=None,
-            timeout=None,
-            wait_initial=RETRY_PAUSE_SECONDS_MIN,
-            wait_max=pause_max,
-            wait_jitter=0.05,
-        ):
-            with attempt:
-                seconds = min(self._call_timeout_seconds, ends - asyncio.get_running_loop().time())
-                return await _attempt(next(self._turns), pick, request, read, seconds, metadata)
-        raise AssertionError("a retry context ends by an answer or an error")
-
-
 @contextmanager
 def building() -> Iterator[None]:
     """A value that no message can carry is a bad field like any other. Its text may be a secret and is not told."""
@@ -139,7 +62,7 @@ def building() -> Iterator[None]:
         raise InvalidRequest("", "a number is beyond 64 bits, or a text is not valid Unicode") from exc
 
 
-async def _attempt(
+async def attempt(
     stubs: Stubs,
     pick: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[Request, Response]],
     request: Request,
@@ -151,33 +74,32 @@ async def _attempt(
         try:
             return read(await pick(stubs)(request, timeout=seconds, metadata=metadata))
         except grpc.aio.AioRpcError as exc:
-            raise _failure(exc, stubs.address) from exc
+            raise failure(exc, stubs.address) from exc
     except Malformed as exc:
         raise OutcomeUnknown(grpc.StatusCode.INTERNAL, f"the answer of quotad cannot be read: {exc}") from exc
 
 
-def _failure(error: grpc.aio.AioRpcError, address: str) -> QuotaError | OutcomeUnknown:
+def failure(error: grpc.aio.AioRpcError, address: str) -> QuotaError | OutcomeUnknown:
     """The ledger's own error where there is one; whatever else happened on the way says nothing definite."""
     for key, value in error.trailing_metadata() or ():
         if key == STATUS_METADATA and isinstance(value, bytes) and (known := read_status_bytes(value)):
-            return known
+            return definite(known)
     return OutcomeUnknown(error.code(), f"no answer from quotad at {address}: {error.details()}")
 
 
-def _pause(error: Exception, seconds_left: float, pause_max: float) -> bool | float:
-    """Seconds to wait before another attempt, True for the usual back-off, False where none is due."""
-    if isinstance(error, Unavailable):
-        asked = max(error.retry_after.total_seconds(), RETRY_PAUSE_SECONDS_MIN)
-        return asked if asked < seconds_left else False
-    return isinstance(error, OutcomeUnknown) and error.code in RETRIED and pause_max < seconds_left
+def definite(error: QuotaError) -> QuotaError | OutcomeUnknown:
+    """That one attempt came too late says nothing about another one."""
+    if isinstance(error, DeadlinePassed):
+        return OutcomeUnknown(grpc.StatusCode.DEADLINE_EXCEEDED, error.message)
+    return error
 
 
-def _channel(target: str, tls_ca: Path | None) -> grpc.aio.Channel:
+def open_channel(target: str, tls_ca: Path | None) -> grpc.aio.Channel:
     if tls_ca is None:
         return grpc.aio.insecure_channel(target, options=OPTIONS)
     credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes())
     return grpc.aio.secure_channel(target, credentials, options=OPTIONS)
 
 
-def _stubs(address: str, channel: grpc.aio.Channel) -> Stubs:
+def stubs_of(address: str, channel: grpc.aio.Channel) -> Stubs:
     return Stubs(address, rpc.QuotaServiceStub(channel), rpc.AdminServiceStub(channel))

@@ -10,7 +10,7 @@ from typing import Self
 
 import uuid_utils
 
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from quotad.client.held import Endings, Held
 from quotad.client.settling import SettlingClient
@@ -32,9 +32,16 @@ class QuotaClient(DataClient, SettlingClient):
         call_timeout_seconds: float = 5.0,
         retry_seconds: float = 10.0,
         tls_ca: Path | None = None,
+        coalesce: bool = True,
     ) -> None:
+        """With `coalesce`, what many tasks ask at the same time travels in few messages."""
         connection = Connection(
-            addresses, token, call_timeout_seconds=call_timeout_seconds, retry_seconds=retry_seconds, tls_ca=tls_ca
+            addresses,
+            token,
+            call_timeout_seconds=call_timeout_seconds,
+            retry_seconds=retry_seconds,
+            tls_ca=tls_ca,
+            coalesce=coalesce,
         )
         super().__init__(connection)
         self._endings = Endings()

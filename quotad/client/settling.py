@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from protos.quota.v1 import quota_pb2 as pb
-from quotad.client.channel import Connection, building
+from quotad.client.channel import building
+from quotad.client.connection import Connection
 from quotad.client.types import Settlement
-from quotad.values import Amounts, Basis, Scope
+from quotad.values import Amounts, Basis, ReservationView, Scope
 from quotad.wire.limits import read_statuses
 from quotad.wire.reservations import read_reservation, scope_message
-from quotad.wire.scalars import BASES, duration
+from quotad.wire.scalars import BASES, RESERVATION_VIEWS, duration
 
 
 class SettlingClient:
@@ -35,6 +36,7 @@ class SettlingClient:
         model: str = "",
         age_seconds: float = 0.0,
         labels: Mapping[str, str] | None = None,
+        reservation_view: ReservationView = ReservationView.FULL,
     ) -> Settlement:
         """Charge the amounts and give the rest back, exactly once; a metric left out is charged as held.
 
@@ -49,16 +51,29 @@ class SettlingClient:
                 basis=BASES.number(basis),
                 allow_unreserved=allow_unreserved,
                 model=model,
-                age=duration(timedelta(seconds=age_seconds)),
+                age=duration(timedelta(seconds=age_seconds)) if allow_unreserved else None,
                 labels=labels,
+                reservation_view=RESERVATION_VIEWS.number(reservation_view),
             )
-        return await self._connection.call(lambda stubs: stubs.quota.Finalize, request, _read_finalized)
+        return await self._connection.send("finalize", request, _read_finalized, reservation_id)
 
-    async def release(self, reservation_id: str, *, reason: str = "", scope: Scope = Scope()) -> Settlement:
+    async def release(
+        self,
+        reservation_id: str,
+        *,
+        reason: str = "",
+        scope: Scope = Scope(),
+        reservation_view: ReservationView = ReservationView.FULL,
+    ) -> Settlement:
         """Give the whole hold back; an id that was never seen is fenced against a Reserve that arrives later."""
         with building():
-            request = pb.ReleaseRequest(scope=scope_message(scope), reservation_id=reservation_id, reason=reason)
-        return await self._connection.call(lambda stubs: stubs.quota.Release, request, _read_released)
+            request = pb.ReleaseRequest(
+                scope=scope_message(scope),
+                reservation_id=reservation_id,
+                reason=reason,
+                reservation_view=RESERVATION_VIEWS.number(reservation_view),
+            )
+        return await self._connection.send("release", request, _read_released, reservation_id)
 
 
 def _read_finalized(response: pb.FinalizeResponse) -> Settlement:

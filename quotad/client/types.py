@@ -27,6 +27,7 @@ from quotad.values import (
     OnMissingUsage,
     Reservation,
     ReservationState,
+    ReservationView,
     Scope,
     Unset,
     Violation,
@@ -36,6 +37,7 @@ from quotad.values import (
 
 __all__ = [
     # answers
+    "Checked",
     "Grant",
     "Renewal",
     "Settlement",
@@ -61,6 +63,7 @@ __all__ = [
     "OnMissingUsage",
     "Reservation",
     "ReservationState",
+    "ReservationView",
     "Scope",
     "Unset",
     "Violation",
@@ -83,6 +86,15 @@ class Grant:
 
     reservation: Reservation
     replayed: bool
+    limits: tuple[LimitStatus, ...]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What would be granted at the moment of the check, by metric."""
+
+    reserved: Amounts
     limits: tuple[LimitStatus, ...]
     server_time: datetime
 

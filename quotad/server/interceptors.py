@@ -133,6 +133,9 @@ class Calls(grpc.aio.ServerInterceptor):
             try:
                 await behaviour(requests, context)
                 reason = metrics.OK
+            except grpc.aio.AbortError:
+                reason = ""  # refused before it began, and counted there
+                raise
             except QuotaError as error:
                 reason = error.reason
                 await _abort(context, error)
@@ -140,7 +143,8 @@ class Calls(grpc.aio.ServerInterceptor):
                 reason = "INTERNAL"
                 await _abort_unknown(context, rpc, expired=False)
             finally:
-                metrics.note_stream(rpc, reason)
+                if reason:
+                    metrics.note_stream(rpc, reason)
                 self._closed()
 
         return stream

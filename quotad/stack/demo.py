@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from quotad.errors import ApiKeyUnknown
 from quotad.stack.stackjson import Secrets

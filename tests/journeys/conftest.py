@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from tests.support.processes import REPOSITORY, command
 from tests.support.stack import RunningStack, running_stack

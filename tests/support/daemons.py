@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.quota_client import QuotaClient
 from quotad.client.types import CreatedKey, Limit, Window, WindowKind
 from quotad.server.daemon import Running, running

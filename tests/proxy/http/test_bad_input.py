@@ -15,7 +15,7 @@ import zstandard
 from sqlalchemy import make_url
 
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.types import CreatedKey
 from tests.proxy.http.world import ADMIN_TOKEN, MODEL, World, limit, open_world
 from tests.support.postgres import Server

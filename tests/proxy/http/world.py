@@ -21,7 +21,7 @@ from proxy.records import read, write
 from proxy.records.accounts import ApiKeyCredentials, NewAccount
 from proxy.records.secrets import load_secret_box
 from quotad.client.admin import AdminClient
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from quotad.client.types import CreatedKey, Limit, LimitStatus, Window, WindowKind
 from quotad.server.daemon import running

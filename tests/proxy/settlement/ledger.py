@@ -14,7 +14,7 @@ from proxy.config import ProxySettings
 from proxy.settlement.decision import Charge, Decision, Terms
 from proxy.settlement.delivery import Delivery, PendingSettlement
 from proxy.settlement.owner import Claim
-from quotad.client.channel import Connection
+from quotad.client.connection import Connection
 from quotad.client.quota_client import QuotaClient
 from quotad.client.types import Amounts, Basis, CreatedKey, OnMissingUsage, Reservation, Scope
 from tests.support.daemons import DATA_TOKEN, Daemon, limit, quotad

@@ -1,0 +1,97 @@
+"""Calls that are repeated with the same content until they have a definite answer or their time is up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc.aio
+
+from quotad.client.channel import Metadata, Stubs, attempt, open_channel, stubs_of
+from quotad.client.coalescing import Coalescer
+from quotad.client.retrying import repeated
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+Value = TypeVar("Value")
+
+_RPCS: dict[str, Callable[[Stubs], Any]] = {
+    "reserve": lambda stubs: stubs.quota.Reserve,
+    "renew": lambda stubs: stubs.quota.Renew,
+    "finalize": lambda stubs: stubs.quota.Finalize,
+    "release": lambda stubs: stubs.quota.Release,
+    "get_reservation": lambda stubs: stubs.quota.GetReservation,
+    "check": lambda stubs: stubs.quota.Check,
+    "describe_key": lambda stubs: stubs.quota.DescribeKey,
+}
+
+
+class Connection:
+    """Channels to one or more daemons of one ledger, used in turn. Make it in the event loop that uses it.
+
+    `call_timeout_seconds` bounds one attempt, `retry_seconds` a call with its repeats. With `coalesce`, operations of
+    the data plane that many tasks ask at the same time travel together in few messages.
+    """
+
+    def __init__(
+        self,
+        addresses: str | Sequence[str],
+        token: str,
+        *,
+        call_timeout_seconds: float = 5.0,
+        retry_seconds: float = 10.0,
+        tls_ca: Path | None = None,
+        coalesce: bool = True,
+    ) -> None:
+        targets = (addresses,) if isinstance(addresses, str) else tuple(addresses)
+        self._channels = [open_channel(target, tls_ca) for target in targets]
+        daemons = [stubs_of(*pair) for pair in zip(targets, self._channels, strict=True)]
+        self._turns = itertools.cycle(daemons)
+        self._authorization: Metadata = (("authorization", f"Bearer {token}"),)
+        self._call_timeout_seconds = call_timeout_seconds
+        self._retry_seconds = retry_seconds
+        self._coalescer = Coalescer(daemons, self._authorization) if coalesce else None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cut calls under way; their outcome is unknown."""
+        if self._coalescer is not None:
+            await self._coalescer.close()
+        for channel in self._channels:
+            await channel.close()
+
+    async def call(
+        self,
+        pick: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[Request, Response]],
+        request: Request,
+        read: Callable[[Response], Value],
+        *,
+        metadata: Metadata = (),
+    ) -> Value:
+        """Raises the ledger's own `QuotaError`, or `OutcomeUnknown` when no attempt had a definite answer."""
+        metadata = (*self._authorization, *metadata)
+        return await repeated(
+            lambda seconds: attempt(next(self._turns), pick, request, read, seconds, metadata),
+            call_timeout_seconds=self._call_timeout_seconds,
+            retry_seconds=self._retry_seconds,
+        )
+
+    async def send(self, kind: str, request: Any, read: Callable[[Any], Value], reservation_id: str = "") -> Value:
+        """One operation of the data plane; `kind` is its field in `ExchangeOperation`. Raises as `call` does.
+
+        Operations on one reservation prefer one daemon, which remembers it; each repeat asks another one.
+        """
+        if self._coalescer is None:
+            return await self.call(_RPCS[kind], request, read)
+        ask = self._coalescer.asker(kind, request, read, reservation_id)
+        return await repeated(ask, call_timeout_seconds=self._call_timeout_seconds, retry_seconds=self._retry_seconds)
