@@ -1,7 +1,7 @@
 """The ledger's statements. The functions that they call are in `functions/`, and are made by the migrations."""
 
 LOCK_RESERVATIONS = "SELECT * FROM quotad.lock_reservations_v1($1, $2::text[], $3::text[], $4, $5)"
-LOCK_WINDOWS = "SELECT * FROM quotad.lock_windows_v1($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[])"
+LOCK_WINDOWS = "SELECT * FROM quotad.lock_windows_v2($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[])"
 APPLY_ARGUMENTS = 48
 APPLY = f"SELECT * FROM quotad.apply_v2({', '.join(f'${n + 1}' for n in range(APPLY_ARGUMENTS))})"  # noqa: S608
 DROP_PENDING = """
@@ -50,12 +50,12 @@ SELECT * FROM quotad.limits
 WHERE tenant_id = $1 AND api_key_id = ANY ($2::text[]) AND remove_time IS NULL
 ORDER BY api_key_id, position, limit_id
 """
+# All windows of some limits that begin at one of some times: those that are asked for, and perhaps more.
 WINDOWS = """
 SELECT w.limit_id, w.window_start, w.reset_time, w.held, w.used, l.max_value
-FROM unnest($2::uuid[], $3::timestamptz[]) AS wanted (limit_id, window_start)
-JOIN quotad.windows AS w
-    ON w.tenant_id = $1 AND w.limit_id = wanted.limit_id AND w.window_start = wanted.window_start
-JOIN quotad.limits AS l ON l.tenant_id = $1 AND l.limit_id = w.limit_id
+FROM quotad.windows AS w
+JOIN quotad.limits AS l ON l.tenant_id = $1 AND l.limit_id = ANY ($2::uuid[]) AND l.limit_id = w.limit_id
+WHERE w.tenant_id = $1 AND w.limit_id = ANY ($2::uuid[]) AND w.window_start = ANY ($3::timestamptz[])
 """
 CONFIG_VERSION = "SELECT config_version FROM quotad.tenants WHERE tenant_id = $1"
 CLOCK = "SELECT clock_timestamp()"

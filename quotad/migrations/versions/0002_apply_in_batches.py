@@ -18,6 +18,7 @@ STATEMENTS = (
         ALTER COLUMN hold_over_by DROP NOT NULL, ALTER COLUMN hold_over_by DROP DEFAULT
     """,
     "DROP FUNCTION quotad.apply_v1",
+    "DROP FUNCTION quotad.lock_windows_v1",
     "DROP TYPE quotad.window_write_v1",
     "DROP TYPE quotad.reservation_write_v1",
 )
@@ -26,4 +27,5 @@ STATEMENTS = (
 def upgrade() -> None:
     for statement in STATEMENTS:
         op.execute(statement)
-    op.execute(files("quotad.store.functions").joinpath("apply_v2.sql").read_text("utf-8"))
+    for name in ("lock_windows_v2", "apply_v2"):
+        op.execute(files("quotad.store.functions").joinpath(f"{name}.sql").read_text("utf-8"))
