@@ -1,0 +1,159 @@
+"""The command.
+
+python -m benchmarks.ledger run [--quick] [--only CASE ...] [--rounds N] [--settled-rows N] [--directory DIR]
+python -m benchmarks.ledger profile [--keys hot|spread|tenants] [--driver client|unary] [--tasks N] [--seconds S]
+python -m benchmarks.ledger report
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from benchmarks.ledger import results
+from benchmarks.ledger.cases import CASES
+from benchmarks.ledger.cases.worlds import HOT, quotad_world, spread_keys, tenants_keys
+from benchmarks.ledger.cluster import postgres
+from benchmarks.ledger.contenders import Quotad, reservation_rows
+from benchmarks.ledger.daemons import SHORT_GRACE, Site, daemon
+from benchmarks.ledger.machine import facts
+from benchmarks.ledger.method import FULL, QUICK, Method
+from benchmarks.ledger.processes import REPOSITORY, RunFailed
+from benchmarks.ledger.report import report, table
+from benchmarks.ledger.results import Row, Run
+from benchmarks.ledger.rounds import line, say
+from benchmarks.ledger.spec import Driver
+
+RESULTS = REPOSITORY / "benchmarks" / "results" / "ledger.json"
+REPORT = RESULTS.with_suffix(".md")
+LARGE_ROWS = 50_000_000
+LARGE_FREE_BYTES = 40 * 10**9
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        given.command(given)
+    except RunFailed as failed:
+        sys.exit(f"benchmark: {failed}")
+    except KeyboardInterrupt:
+        sys.exit("benchmark: interrupted; what it started has been stopped")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Measure the cases one after the other; after each the results so far are kept."""
+    method = QUICK if given.quick else FULL
+    if given.rounds:
+        method = replace(method, rounds=given.rounds)
+    if given.settled_rows:
+        _require_room(given.settled_rows, given.directory)
+        method = replace(method, settled_rows=given.settled_rows)
+    with _site(given.directory) as site:
+        latest = Run(facts(site.server, method, site.directory))
+        for case in given.only or CASES:
+            say(f"==> {case}")
+            rows = _measured(case, site, method)
+            latest = replace(latest, rows=(*latest.rows, *rows))
+            if not given.quick:
+                results.write(RESULTS, results.replaced(results.read(RESULTS), latest))
+    print(report([latest]) if given.quick else table(latest.rows))
+
+
+def profile(given: argparse.Namespace) -> None:
+    """One contender for some seconds, with where its time goes. A sampler can be attached while it runs."""
+    method = replace(QUICK if given.quick else FULL, warm_up_seconds=2.0, measured_seconds=given.seconds)
+    keys = {"hot": HOT, "spread": spread_keys(method), "tenants": tenants_keys(method)}[given.keys]
+    with _site(given.directory) as site, quotad_world(site, keys) as database:
+        name = f"{given.driver}, {given.keys}, {given.tasks} tasks"
+        quotad = Quotad(site, method, database, name, keys, Driver(given.driver), given.tasks, is_aged=given.aged)
+        quotad.prepare()
+        print(line(name, quotad.measure()))
+        print(f"rows of reservations: {reservation_rows(site, database)}")
+
+
+def make_report(_given: argparse.Namespace) -> None:
+    """Write the table from what was measured."""
+    runs = results.read(RESULTS)
+    if not runs:
+        raise RunFailed(f"there are no results in {RESULTS}")
+    REPORT.write_text(report(runs), "utf-8")
+    print(REPORT)
+
+
+@contextmanager
+def _site(parent: Path | None) -> Iterator[Site]:
+    """A directory with a running Postgres, removed after the block."""
+    directory = Path(tempfile.mkdtemp(prefix="quota-bench-", dir=parent))
+    try:
+        with postgres(directory) as server:
+            site = Site(directory, server)
+            with daemon(site, server.template, SHORT_GRACE):
+                pass  # it stores its service tokens, which every copy of the template then has
+            yield site
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _measured(case: str, site: Site, method: Method) -> tuple[Row, ...]:
+    """A case that does not work is a row that says so: the others are still measured."""
+    try:
+        return CASES[case](site, method)
+    except RunFailed as failed:
+        say(str(failed))
+        return (Row(case, case, "", note=f"failed: {failed}"),)
+
+
+def _require_room(rows: int, parent: Path | None) -> None:
+    free = shutil.disk_usage(parent or tempfile.gettempdir()).free
+    if rows >= LARGE_ROWS and free < LARGE_FREE_BYTES:
+        raise RunFailed(
+            f"{rows:,} settled reservations need {LARGE_FREE_BYTES / 10**9:.0f} GB, {free / 10**9:.0f} GB are free: "
+            f"name a directory on a larger disk with --directory"
+        )
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ledger",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True)
+    for name, function in (("run", run), ("profile", profile)):
+        command = commands.add_parser(name, help=(function.__doc__ or "").splitlines()[0])
+        command.set_defaults(command=function)
+        command.add_argument("--quick", action="store_true", help="short and small: shows that everything works")
+        command.add_argument("--directory", type=Path, help="where the database lies; default: the temporary directory")
+        _add_options(name, command)
+    commands.add_parser("report", help="write benchmarks/results/ledger.md").set_defaults(command=make_report)
+    return parser
+
+
+def _add_options(name: str, command: argparse.ArgumentParser) -> None:
+    if name == "run":
+        command.add_argument("--only", nargs="+", choices=tuple(CASES), metavar="CASE", help=", ".join(CASES))
+        command.add_argument("--rounds", type=int, choices=range(1, 21), metavar="1..20", help="default: 5")
+        command.add_argument("--settled-rows", type=int, help="old rows of the case `settled`")
+        return
+    command.add_argument("--keys", choices=("hot", "spread", "tenants"), default="hot")
+    command.add_argument("--driver", choices=("client", "unary"), default="client")
+    command.add_argument("--tasks", type=int, default=64)
+    command.add_argument("--seconds", type=float, default=5.0)
+    command.add_argument("--aged", action="store_true", help="load for longer than the horizon first: the purge works")
+
+
+if __name__ == "__main__":
+    main()
