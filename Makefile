@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full bench lint format locks protos clean
+.PHONY: help setup up test test-full bench bench-large lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -38,8 +38,14 @@ test-full: lint test  ## lint, every test, and the property tests with many more
 	@echo "==> testing properties at length"
 	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=thorough --timeout=900 tests
 
-bench: setup     ## measure how long a start takes
-	@$(BIN)/python benchmarks/start_up.py
+bench: setup $(VENV)/.benchmarks  ## measure a start and the ledger, about 2 hours; flags: make bench ARGS="--only unary-hot"
+	@if [ -z "$(ARGS)" ]; then $(BIN)/python benchmarks/start_up.py; fi
+	@$(BIN)/python -m benchmarks.ledger run $(ARGS)
+	@if [ -z "$(findstring --quick,$(ARGS))" ]; then $(BIN)/python -m benchmarks.ledger report; fi
+
+bench-large: setup $(VENV)/.benchmarks  ## measure a ledger of 50 million settled reservations; needs 40 GB
+	@$(BIN)/python -m benchmarks.ledger run --only settled --settled-rows 50000000 $(ARGS)
+	@$(BIN)/python -m benchmarks.ledger report
 
 lint: setup $(VENV)/.development  ## check style, types and who imports whom; changes nothing
 	@echo "==> ruff, mypy, import-linter, buf"
@@ -60,6 +66,7 @@ locks: $(VENV)/.development  ## resolve the lock files again from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements/production.lock
 	@$(COMPILE) --extra embedded --extra page -c requirements/production.lock pyproject.toml -o requirements/stack.lock
 	@$(COMPILE) --group build -c requirements/stack.lock -o requirements/build.lock
+	@$(COMPILE) --group benchmarks -c requirements/stack.lock -o requirements/benchmarks.lock
 	@$(COMPILE) --all-extras -c requirements/stack.lock pyproject.toml -o requirements/development.lock
 
 protos: $(VENV)/.development  ## generate the gRPC stubs again
@@ -86,6 +93,11 @@ $(VENV)/.stack: requirements/stack.lock pyproject.toml $(VENV)/.made
 $(VENV)/.development: requirements/development.lock $(VENV)/.stack
 	@echo "==> installing the locked packages for tests and checks"
 	@$(PIP) install --require-hashes -r requirements/development.lock
+	@touch $@
+
+$(VENV)/.benchmarks: requirements/benchmarks.lock $(VENV)/.stack
+	@echo "==> installing the locked packages of the peers that are measured"
+	@$(PIP) install --require-hashes -r requirements/benchmarks.lock
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json %/package.json | $(VENV)/.stack
