@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.ledger.baseline.store import SETTINGS
 from benchmarks.ledger.method import ACTUAL_AMOUNTS, LEASE_SECONDS, MODEL, RENEW_EVERY, REQUEST_AMOUNTS
 from benchmarks.ledger.processes import RunFailed, environment, finished
 from benchmarks.ledger.spec import KeySet
@@ -35,7 +36,10 @@ def run(
         *("-c", str(clients), "-j", str(min(clients, THREADS)), "-T", str(max(1, round(seconds)))),
         *("-D", "n=0", "-D", f"run={secrets.randbelow(10**9)}"),
     ]
-    return pairs_per_second(finished(Command(tuple(argv), environment(settings)), seconds + SPARE_SECONDS))
+    # The planner settings of the baseline's own connections.
+    options = " ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+    command = Command(tuple(argv), environment({**settings, "PGOPTIONS": options}))
+    return pairs_per_second(finished(command, seconds + SPARE_SECONDS))
 
 
 def pair_script(keys: KeySet) -> str:

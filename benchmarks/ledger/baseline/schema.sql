@@ -41,6 +41,8 @@ CREATE TABLE baseline.reservations (
     late boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant_id, reservation_id)
 ) WITH (fillfactor = 70);
+-- For lapsed holds. The functions that look an id up name the state by a variable: by a literal the planner might take
+-- this index, which holds every open reservation, instead of the key.
 CREATE INDEX reservations_open ON baseline.reservations (tenant_id, expire_time) WHERE state = 'reserved';
 
 -- Outcomes: reserved, replayed, key unknown, reused, not open. Raises, and so writes nothing:
@@ -114,20 +116,22 @@ CREATE FUNCTION baseline.finalize_v1(
     OUT outcome text, OUT reservation baseline.reservations
 ) LANGUAGE plpgsql AS $$
 DECLARE
+    open_state constant text := 'reserved';
+    lapsed_state constant text := 'expired';
     was_held boolean := true;
     charged bigint[];
 BEGIN
     UPDATE baseline.reservations AS r SET
         state = 'finalized', settle_time = clock_timestamp(), late = r.expire_time <= clock_timestamp(),
         charges = baseline.charges_v1(r.metrics, r.holds, p_metrics, p_amounts)
-    WHERE r.tenant_id = p_tenant_id AND r.reservation_id = p_reservation_id AND r.state = 'reserved'
+    WHERE r.tenant_id = p_tenant_id AND r.reservation_id = p_reservation_id AND r.state = open_state
     RETURNING * INTO reservation;
     IF NOT FOUND THEN
         was_held := false;
         UPDATE baseline.reservations AS r SET
             state = 'finalized', settle_time = clock_timestamp(), late = true,
             charges = baseline.charges_v1(r.metrics, r.holds, p_metrics, p_amounts)
-        WHERE r.tenant_id = p_tenant_id AND r.reservation_id = p_reservation_id AND r.state = 'expired'
+        WHERE r.tenant_id = p_tenant_id AND r.reservation_id = p_reservation_id AND r.state = lapsed_state
         RETURNING * INTO reservation;
     END IF;
     IF NOT FOUND THEN
@@ -162,13 +166,16 @@ BEGIN
 END $$;
 
 CREATE FUNCTION baseline.renew_v1(p_tenant_id text, p_reservation_ids text[], p_lease interval)
-RETURNS SETOF baseline.reservations LANGUAGE sql AS $$
-    UPDATE baseline.reservations AS r SET
+RETURNS SETOF baseline.reservations LANGUAGE plpgsql AS $$
+DECLARE
+    open_state constant text := 'reserved';
+BEGIN
+    RETURN QUERY UPDATE baseline.reservations AS r SET
         expire_time = greatest(r.expire_time, least(clock_timestamp() + p_lease, r.create_time + interval '1 day'))
-    WHERE r.tenant_id = p_tenant_id AND r.reservation_id = ANY (p_reservation_ids) AND r.state = 'reserved'
+    WHERE r.tenant_id = p_tenant_id AND r.reservation_id = ANY (p_reservation_ids) AND r.state = open_state
         AND r.expire_time > clock_timestamp()
-    RETURNING *
-$$;
+    RETURNING r.*;
+END $$;
 
 -- Takes lapsed holds out of their windows; how many. Called when something would not fit, and then it is tried again.
 CREATE FUNCTION baseline.expire_v1(p_tenant_id text, p_rows_max integer) RETURNS bigint LANGUAGE plpgsql AS $$
