@@ -22,7 +22,7 @@ from benchmarks.ledger import results
 from benchmarks.ledger.cases import CASES
 from benchmarks.ledger.cases.worlds import HOT, quotad_world, spread_keys, tenants_keys
 from benchmarks.ledger.cluster import postgres
-from benchmarks.ledger.contenders import Quotad, reservation_rows
+from benchmarks.ledger.contenders import Quotad, load, reservation_rows
 from benchmarks.ledger.daemons import SHORT_GRACE, Site, daemon
 from benchmarks.ledger.machine import facts
 from benchmarks.ledger.method import FULL, QUICK, Method
@@ -72,11 +72,21 @@ def profile(given: argparse.Namespace) -> None:
     """One contender for some seconds, with where its time goes. A sampler can be attached while it runs."""
     method = replace(QUICK if given.quick else FULL, warm_up_seconds=2.0, measured_seconds=given.seconds)
     keys = {"hot": HOT, "spread": spread_keys(method), "tenants": tenants_keys(method)}[given.keys]
+    settings = dict(text.split("=", 1) for text in given.set)
     with _site(given.directory) as site, quotad_world(site, keys) as database:
         name = f"{given.driver}, {given.keys}, {given.tasks} tasks"
-        quotad = Quotad(site, method, database, name, keys, Driver(given.driver), given.tasks, is_aged=given.aged)
+        quotad = Quotad(
+            *(site, method, database, name, keys, Driver(given.driver), given.tasks),
+            settings=settings,
+            is_aged=given.aged,
+        )
         quotad.prepare()
-        print(line(name, quotad.measure()))
+        with quotad.running() as listening:
+            say(f"quotad is process {listening.process.pid}")
+            timed = replace(
+                quotad.spec(listening), warm_up_seconds=method.warm_up_seconds, measured_seconds=given.seconds
+            )
+            print(line(name, load(timed)))
         print(f"rows of reservations: {reservation_rows(site, database)}")
 
 
@@ -121,6 +131,12 @@ def _require_room(rows: int, parent: Path | None) -> None:
         )
 
 
+def _setting(text: str) -> str:
+    if "=" not in text:
+        raise argparse.ArgumentTypeError("write NAME=VALUE, such as QUOTAD_DATABASE_CONNECTIONS=4")
+    return text
+
+
 def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -152,6 +168,7 @@ def _add_options(name: str, command: argparse.ArgumentParser) -> None:
     command.add_argument("--driver", choices=("client", "unary"), default="client")
     command.add_argument("--tasks", type=int, default=64)
     command.add_argument("--seconds", type=float, default=5.0)
+    command.add_argument("--set", action="append", default=[], type=_setting, metavar="NAME=VALUE")
     command.add_argument("--aged", action="store_true", help="load for longer than the horizon first: the purge works")
 
 
