@@ -189,6 +189,11 @@ class Hold:
     over_by: int = 0
     """By how much the charge took the window past its limit's maximum."""
 
+    @property
+    def window(self) -> tuple[str, datetime]:
+        """Limit and start: the identity of the window that it is held in."""
+        return self.limit_id, self.window_start
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:

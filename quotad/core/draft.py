@@ -32,10 +32,11 @@ class WindowDraft:
 
     def over_by(self, charge: int) -> int:
         """How far a charge takes the window past its maximum; never more than the charge itself."""
-        over = min(charge, max(0, self.used + charge - self.found.max_value))
-        if over:
-            self.is_exact = True
-        return over
+        past = self.used + charge - self.found.max_value
+        if past <= 0:
+            return 0
+        self.is_exact = True
+        return min(charge, past)
 
 
 class Draft:
@@ -70,7 +71,7 @@ class Draft:
     def judged(self, rules: Sequence[Placed], *, is_exact: bool) -> None:
         """A decision rests on these windows, and on their containing the moment of the plan."""
         for placed in rules:
-            start, reset_time = placed.key.window_start, placed.reset_time
+            start, reset_time = placed.key[1], placed.reset_time
             if self._valid_from is None or start > self._valid_from:
                 self._valid_from = start
             if reset_time is not None:
@@ -108,7 +109,7 @@ class Draft:
         """Give back what is still held, and charge what `after` was charged."""
         still_held = found.state is ReservationState.RESERVED
         for hold in after.holds:
-            window = self.window(WindowKey(hold.limit_id, hold.window_start))
+            window = self.window(hold.window)
             window.used += hold.charged
             if still_held:
                 window.held -= hold.held
@@ -117,14 +118,14 @@ class Draft:
     def expire(self, found: Reservation) -> Reservation:
         """Give back what is held by a reservation whose lease has lapsed."""
         for hold in found.holds:
-            self.window(WindowKey(hold.limit_id, hold.window_start)).held -= hold.held
+            self.window(hold.window).held -= hold.held
         after = expired(found)
         self.write(after)
         return after
 
     def over_by(self, hold: Hold, charge: int) -> int:
         """How far a charge in the place of a hold takes the hold's window past its maximum."""
-        return self.window(WindowKey(hold.limit_id, hold.window_start)).over_by(charge) if charge else 0
+        return self.window(hold.window).over_by(charge) if charge else 0
 
     def writes(self) -> Writes:
         found = self.state.reservations

@@ -52,7 +52,7 @@ def windows_needed(state: LedgerState, operations: Sequence[Bound]) -> dict[Wind
         if found is None:
             needed |= _new_windows(state, bound)
         elif _touches_holds(state, bound, found):
-            needed |= {WindowKey(hold.limit_id, hold.window_start): hold.reset_time for hold in found.holds}
+            needed |= {hold.window: hold.reset_time for hold in found.holds}
     return needed
 
 

@@ -124,8 +124,8 @@ def holds_of(rules: tuple[Placed, ...], amounts: Amounts) -> tuple[Hold, ...]:
     """What each limit counts of some amounts, also where that is nothing."""
     return tuple(
         [
-            Hold(key.limit_id, metric, key.window_start, reset_time, amounts.get(metric, 0))
-            for rule, key, reset_time in rules
+            Hold(limit_id, metric, start, reset_time, amounts.get(metric, 0))
+            for rule, (limit_id, start), reset_time in rules
             for metric in (rule.limit.metric,)
         ]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from quotad.core.admission import with_defaults
@@ -53,11 +52,11 @@ def finalize(draft: Draft, operation: Finalize, api_key_id: str) -> SettleAnswer
     if found.state is ReservationState.FINALIZED:
         if actual != found.actual:
             raise FinalizeMismatch("this reservation was finalized with other amounts, which stay", found)
-        return replace(_settled(draft, found, operation), replayed=True)
+        return _settled(draft, found, operation, replayed=True)
     late = found.state is ReservationState.EXPIRED or (not found.unreserved and draft.is_lapsed(found))
     after = finalized(found, operation, actual, late=late, now=draft.state.now, over_by=draft.over_by)
     draft.settle(found, after)
-    return replace(_settled(draft, after, operation), changed=True)
+    return _settled(draft, after, operation, changed=True)
 
 
 def _unreserved(state: LedgerState, operation: Finalize, api_key_id: str) -> Reservation:
@@ -87,12 +86,12 @@ def release(draft: Draft, operation: Release) -> SettleAnswer:
     if found is None:
         tombstone = _tombstone(draft.state, operation.reservation_id)
         draft.write(tombstone, operation.reason)
-        return replace(_settled(draft, tombstone, operation), changed=True)
+        return _settled(draft, tombstone, operation, changed=True)
     if found.state not in OPEN:
         return _settled(draft, found, operation)
     after = released(found, draft.state.now)
     draft.settle(found, after, operation.reason)
-    return replace(_settled(draft, after, operation), changed=True)
+    return _settled(draft, after, operation, changed=True)
 
 
 def _tombstone(state: LedgerState, reservation_id: str) -> Reservation:
@@ -151,6 +150,12 @@ def expire(draft: Draft, operation: Expire) -> ExpireAnswer:
     return ExpireAnswer(operation.reservation_id, lapsed)
 
 
-def _settled(draft: Draft, reservation: Reservation, operation: Finalize | Release) -> SettleAnswer:
-    limits = view_of(draft, reservation, operation.limits_view)
-    return SettleAnswer(reservation, replayed=False, changed=False, limits=limits)
+def _settled(
+    draft: Draft,
+    reservation: Reservation,
+    operation: Finalize | Release,
+    *,
+    replayed: bool = False,
+    changed: bool = False,
+) -> SettleAnswer:
+    return SettleAnswer(reservation, replayed, changed, view_of(draft, reservation, operation.limits_view))

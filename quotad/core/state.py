@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from quotad.core.windows import window_at
 from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation
@@ -17,11 +17,8 @@ PLACEMENTS_MAX = 32
 """Models per key whose windows are remembered; a caller may invent any number of them."""
 
 
-class WindowKey(NamedTuple):
-    """A window row's identity inside its tenant; its order is the order in which rows are locked."""
-
-    limit_id: str
-    window_start: datetime
+WindowKey: TypeAlias = tuple[str, datetime]
+"""A window row's identity inside its tenant: limit and start. Its order is the order in which rows are locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class Rule:
 
     def placed(self, moment: datetime) -> Placed:
         span = window_at(self.limit.window, self.create_time, moment)
-        return Placed(self, WindowKey(self.limit.limit_id, span.start), span.reset_time)
+        return Placed(self, (self.limit.limit_id, span.start), span.reset_time)
 
 
 class Placed(NamedTuple):
@@ -177,11 +174,11 @@ def pattern_matches(pattern: str, model: str) -> bool:
 def limit_status(placed: Placed, used: int, held: int) -> LimitStatus:
     """A rule with what its window holds."""
     rule = placed.rule
-    return LimitStatus(rule.limit, rule.owner, used, held, placed.key.window_start, placed.reset_time)
+    return LimitStatus(rule.limit, rule.owner, used, held, placed.key[1], placed.reset_time)
 
 
 def _placement(rules: tuple[Rule, ...], model: str, moment: datetime) -> Placement:
     placed = tuple(rule.placed(moment) for rule in rules if pattern_matches(rule.limit.model_pattern, model))
     resets = [one.reset_time for one in placed if one.reset_time is not None]
-    start = max((one.key.window_start for one in placed), default=moment)
+    start = max((one.key[1] for one in placed), default=moment)
     return Placement(placed, start, min(resets, default=None))

@@ -7,8 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
-from uuid import UUID
 
 from quotad.core.operations import Bound
 from quotad.core.state import ReservationWrite, WindowKey, WindowState, WindowWrite, Writes
@@ -19,6 +17,10 @@ CLOCK_TOLERANCE = timedelta(seconds=1)
 HOLD_TEXTS_MAX = 65_536
 """Sets of windows whose text is remembered: one for each key and model that is busy."""
 
+TIME_TEXTS_MAX = 4096
+"""Moments whose text is remembered: a batch has few of them, each many times."""
+SEPARATOR = "\x1f"
+
 PENDING = "pending"
 """State of a row that is made and changed in one plan: no other transaction ever sees it."""
 
@@ -28,7 +30,7 @@ def apply_arguments(
 ) -> tuple[object, ...]:
     """In the order of `quotad.apply_v2`; after `ends` nothing is written.
 
-    Numbers go as text inside arrays, which the driver cannot nest.
+    Nearly everything goes as text: the driver looks at every element of an array, and cannot nest arrays.
     """
     made = [write for write in writes.reservations if write.found is None]
     moved = [write for write in writes.reservations if _is_moved(write)]
@@ -40,7 +42,7 @@ def apply_arguments(
         min(writes.valid_until or ends, now + CLOCK_TOLERANCE, ends),
         *_made(made),
         *_moved(moved),
-        writes.absent_ids,
+        _texts(writes.absent_ids),
         *_changed(writes.windows),
         *_checked(writes.checked),
     )
@@ -66,68 +68,72 @@ def _is_moved(write: ReservationWrite) -> bool:
     return write.found is not None or write.reservation.state is not ReservationState.RESERVED
 
 
-def _made(writes: Sequence[ReservationWrite]) -> tuple[list[Any], ...]:
+def _made(writes: Sequence[ReservationWrite]) -> tuple[object, ...]:
     rows = [write.reservation for write in writes]
     texts = [_hold_texts(tuple([(hold.limit_id, hold.metric, *_span(hold)) for hold in row.holds])) for row in rows]
     return (
-        [row.reservation_id for row in rows],
-        [row.state.value if row.state is ReservationState.RESERVED else PENDING for row in rows],
-        [row.api_key_id or None for row in rows],
+        len(rows),
+        _texts([row.reservation_id for row in rows]),
+        _texts([row.state.value if row.state is ReservationState.RESERVED else PENDING for row in rows]),
+        _texts([row.api_key_id for row in rows]),
         [row.model for row in rows],
-        [_amounts(row.requested) for row in rows],
-        [_amounts(row.min_amounts) if row.min_amounts else None for row in rows],
-        [_amounts(row.reserved) if row.reserved != row.requested else None for row in rows],
-        [text[0] for text in texts],
-        [text[1] for text in texts],
-        [text[2] for text in texts],
-        [text[3] for text in texts],
-        [_numbers([hold.held for hold in row.holds]) for row in rows],
-        [row.expire_time for row in rows],
-        [json.dumps(row.labels) if row.labels else None for row in rows],
+        _texts([_amounts(row.requested) for row in rows]),
+        _texts([_amounts(row.min_amounts) if row.min_amounts else "" for row in rows]),
+        _texts(["" if row.reserved is row.requested else _amounts(row.reserved) for row in rows]),
+        _texts([text[0] for text in texts]),
+        _texts([text[1] for text in texts]),
+        _texts([text[2] for text in texts]),
+        _texts([text[3] for text in texts]),
+        _texts([_array([str(hold.held) for hold in row.holds]) for row in rows]),
+        _texts([_time(row.expire_time) for row in rows]),
+        _texts([json.dumps(row.labels) if row.labels else "" for row in rows]),
     )
 
 
-def _moved(writes: Sequence[ReservationWrite]) -> tuple[list[Any], ...]:
+def _moved(writes: Sequence[ReservationWrite]) -> tuple[object, ...]:
     rows = [write.reservation for write in writes]
     return (
-        [row.reservation_id for row in rows],
-        [PENDING if write.found is None else write.found.state.value for write in writes],
-        [(write.found or write.reservation).expire_time for write in writes],
-        [row.state.value for row in rows],
-        [row.expire_time for row in rows],
-        [_amounts(row.actual) if _is_charged(row) else None for row in rows],
-        [_numbers([hold.charged for hold in row.holds]) if _is_charged(row) else None for row in rows],
-        [_numbers([hold.over_by for hold in row.holds]) if _is_over(row) else None for row in rows],
-        [row.late for row in rows],
-        [row.unreserved for row in rows],
-        [row.basis and row.basis.value for row in rows],
-        [json.dumps(row.labels) if row.labels else None for row in rows],
+        len(rows),
+        _texts([row.reservation_id for row in rows]),
+        _texts([PENDING if write.found is None else write.found.state.value for write in writes]),
+        _texts([_time((write.found or write.reservation).expire_time) for write in writes]),
+        _texts([row.state.value for row in rows]),
+        _texts([_time(row.expire_time) for row in rows]),
+        _texts([_amounts(row.actual) if _is_charged(row) else "" for row in rows]),
+        _texts([_array([str(hold.charged) for hold in row.holds]) if _is_charged(row) else "" for row in rows]),
+        _texts([_array([str(hold.over_by) for hold in row.holds]) if _is_over(row) else "" for row in rows]),
+        _texts([_boolean(row.late) for row in rows]),
+        _texts([_boolean(row.unreserved) for row in rows]),
+        _texts([row.basis.value if row.basis else "" for row in rows]),
+        _texts([json.dumps(row.labels) if row.labels else "" for row in rows]),
         [write.reason for write in writes],
     )
 
 
-def _changed(writes: Sequence[WindowWrite]) -> tuple[list[Any], ...]:
+def _changed(writes: Sequence[WindowWrite]) -> tuple[object, ...]:
     return (
-        [UUID(write.key.limit_id) for write in writes],
-        [write.key.window_start for write in writes],
-        [write.found.reset_time for write in writes],
-        [not write.found.is_stored for write in writes],
-        [write.held_delta for write in writes],
-        [write.used_delta for write in writes],
-        [write.found.held for write in writes],
-        [write.found.used for write in writes],
-        [write.room for write in writes],
-        [write.found.max_value for write in writes],
-        [write.is_exact for write in writes],
+        len(writes),
+        _array([write.key[0] for write in writes]),
+        _array([_time(write.key[1]) for write in writes]),
+        _array([_time(write.found.reset_time) for write in writes]),
+        _array([_boolean(not write.found.is_stored) for write in writes]),
+        _array([str(write.held_delta) for write in writes]),
+        _array([str(write.used_delta) for write in writes]),
+        _array([str(write.found.held) for write in writes]),
+        _array([str(write.found.used) for write in writes]),
+        _array([str(write.room) for write in writes]),
+        _array([str(write.found.max_value) for write in writes]),
+        _array([_boolean(write.is_exact) for write in writes]),
     )
 
 
-def _checked(windows: Sequence[tuple[WindowKey, WindowState]]) -> tuple[list[Any], ...]:
+def _checked(windows: Sequence[tuple[WindowKey, WindowState]]) -> tuple[object, ...]:
     return (
-        [UUID(key.limit_id) for key, _ in windows],
-        [key.window_start for key, _ in windows],
-        [found.held for _, found in windows],
-        [found.used for _, found in windows],
+        len(windows),
+        _array([limit_id for (limit_id, _), _ in windows]),
+        _array([_time(start) for (_, start), _ in windows]),
+        _array([str(found.held) for _, found in windows]),
+        _array([str(found.used) for _, found in windows]),
     )
 
 
@@ -149,13 +155,23 @@ def _hold_texts(windows: tuple[tuple[str, str, datetime, datetime | None], ...])
     return (
         _array([limit_id for limit_id, _, _, _ in windows]),
         _array([metric for _, metric, _, _ in windows]),
-        _array([start.isoformat() for _, _, start, _ in windows]),
-        _array(["NULL" if reset is None else reset.isoformat() for _, _, _, reset in windows]),
+        _array([_time(start) for _, _, start, _ in windows]),
+        _array([_time(reset) for _, _, _, reset in windows]),
     )
 
 
-def _numbers(numbers: Sequence[int]) -> str:
-    return _array([str(number) for number in numbers])
+@lru_cache(TIME_TEXTS_MAX)
+def _time(moment: datetime | None) -> str:
+    return "NULL" if moment is None else moment.isoformat()
+
+
+def _boolean(value: bool) -> str:  # noqa: FBT001 - it is the value
+    return "t" if value else "f"
+
+
+def _texts(items: Sequence[str]) -> str:
+    """Many texts in one; none of them may contain the separator, and an empty one stands for NULL."""
+    return SEPARATOR.join(items)
 
 
 def _array(items: Sequence[str]) -> str:

@@ -37,20 +37,23 @@ class Group:
         self.outcomes: list[Outcome] = [TIME_IS_UP] * len(operations)
         self._left = len(operations)
 
-    def waiting(self, now: float) -> list[Waiting]:
-        """The operations that are still wanted; the others are answered with that their time is up."""
+    def wanted(self, now: float) -> Part | None:
+        """The operations that are still waited for; the others are answered with that their time is up."""
         if self.answered.done():
-            return []  # the caller has left, and nothing was written
-        found = [Waiting(self, place, bound) for place, bound in enumerate(self.operations)]
-        if self.ends_at > now:
-            return found
-        wanted = [item for item in found if item.bound.ends_at > now]
-        self._answered(len(found) - len(wanted))
-        return wanted
+            return None  # the caller has left, and nothing was written
+        places: Sequence[int] = range(len(self.operations))
+        if self.ends_at <= now:
+            places = [place for place in places if self.operations[place].ends_at > now]
+            self._answered(len(self.operations) - len(places))
+        return Part(self, places) if places else None
 
-    def answer(self, place: int, outcome: Outcome) -> None:
-        self.outcomes[place] = outcome
-        self._answered(1)
+    def answer(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        if len(places) == len(self.outcomes):
+            self.outcomes = [*outcomes]
+        else:
+            for place, outcome in zip(places, outcomes, strict=True):
+                self.outcomes[place] = outcome
+        self._answered(len(places))
 
     def _answered(self, count: int) -> None:
         self._left -= count
@@ -58,12 +61,46 @@ class Group:
             self.answered.set_result(self.outcomes)
 
 
-class Waiting(NamedTuple):
-    """One operation of a group."""
+class Part(NamedTuple):
+    """Some of a group's operations, by their places."""
 
     group: Group
-    place: int
-    bound: Bound
+    places: Sequence[int]
+
+
+class Batch:
+    """Operations of one tenant that are performed together."""
+
+    __slots__ = ("operations", "parts")
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = parts
+        self.operations = [group.operations[place] for group, places in parts for place in places]
+
+    def answer(self, outcomes: Sequence[Outcome]) -> None:
+        """One outcome per operation, in order."""
+        done = 0
+        for group, places in self.parts:
+            group.answer(places, outcomes[done : done + len(places)])
+            done += len(places)
+
+    def answer_all(self, outcome: Outcome) -> None:
+        self.answer([outcome] * len(self.operations))
+
+    def halves(self) -> list[Batch]:
+        """Two batches that share no reservation; only itself where there is but one."""
+        ids = list(dict.fromkeys([bound.reservation_id for bound in self.operations]))
+        if len(ids) == 1:
+            return [self]
+        first = frozenset(ids[: len(ids) // 2])
+        return [self._of(first, is_in=True), self._of(first, is_in=False)]
+
+    def _of(self, ids: frozenset[str], *, is_in: bool) -> Batch:
+        parts = [
+            Part(group, [place for place in places if (group.operations[place].reservation_id in ids) is is_in])
+            for group, places in self.parts
+        ]
+        return Batch([part for part in parts if part.places])
 
 
 class Lane:
@@ -137,19 +174,19 @@ class Lanes:
                 async with self._connections.acquire() as connection:
                     while True:
                         batch = self._batch(lane)
-                        if batch:
+                        if batch.operations:
                             await self._serve(connection, lane.tenant_id, batch)
                         self._go_on(lane)
                         lane = await self._ready.get()
             except (StoreUnavailable, Overloaded) as away:
-                _answer_all(self._batch(lane), away)
+                self._batch(lane).answer_all(away)
                 self._go_on(lane)
 
-    def _batch(self, lane: Lane) -> list[Waiting]:
+    def _batch(self, lane: Lane) -> Batch:
         now = asyncio.get_running_loop().time()
         taken = lane.take(self._batch_max)
         self.waiting -= sum([len(group.operations) for group in taken])
-        return [item for group in taken for item in group.waiting(now)]
+        return Batch([part for group in taken if (part := group.wanted(now)) is not None])
 
     def _go_on(self, lane: Lane) -> None:
         if lane.groups:
@@ -157,12 +194,12 @@ class Lanes:
         else:
             del self._lanes[lane.tenant_id]
 
-    async def _serve(self, connection: Connection, tenant_id: str, batch: Sequence[Waiting]) -> None:
+    async def _serve(self, connection: Connection, tenant_id: str, batch: Batch) -> None:
         """Raises what the connection is to be given back for, once others look after the batch."""
         try:
-            answers = await self._run(connection, tenant_id, [item.bound for item in batch])
+            answers = await self._run(connection, tenant_id, batch.operations)
         except ConfigurationMoved as moved:
-            _answer_all(batch, moved)
+            batch.answer_all(moved)
         except Exception as error:
             task = asyncio.create_task(self._after_failure(tenant_id, batch, error, CONNECTIONS_LOST_MAX))
             self._isolating.add(task)
@@ -170,45 +207,26 @@ class Lanes:
             if isinstance(error, StoreUnavailable):
                 raise
         else:
-            for item, answer in zip(batch, answers, strict=True):
-                item.group.answer(item.place, answer)
+            batch.answer(answers)
 
-    async def _after_failure(self, tenant_id: str, batch: Sequence[Waiting], error: Exception, repeats: int) -> None:
+    async def _after_failure(self, tenant_id: str, batch: Batch, error: Exception, repeats: int) -> None:
         """Repeat what broke on its way; split what is wrong with one operation until that one stands alone."""
         if isinstance(error, ConnectionLost) and repeats:
             await self._run_apart(tenant_id, batch, repeats - 1)
-        elif isinstance(error, StoreUnavailable) or len(batch) == 1:
-            _answer_all(batch, error)
+            return
+        halves = [batch] if isinstance(error, StoreUnavailable) else batch.halves()
+        if len(halves) == 1:
+            batch.answer_all(error)
         else:
-            halves = [half for half in _halves(batch) if half]
-            if len(halves) == 1:  # one id, whose operations keep their order
-                _answer_all(batch, error)
-                return
             await asyncio.gather(*[self._run_apart(tenant_id, half, repeats) for half in halves])
 
-    async def _run_apart(self, tenant_id: str, batch: Sequence[Waiting], repeats: int) -> None:
+    async def _run_apart(self, tenant_id: str, batch: Batch, repeats: int) -> None:
         try:
             async with self._connections.acquire() as connection:
-                answers = await self._run(connection, tenant_id, [item.bound for item in batch])
+                answers = await self._run(connection, tenant_id, batch.operations)
         except ConfigurationMoved as moved:
-            _answer_all(batch, moved)
+            batch.answer_all(moved)
         except Exception as error:  # noqa: BLE001 - told to whoever it belongs to
             await self._after_failure(tenant_id, batch, error, repeats)
         else:
-            for item, answer in zip(batch, answers, strict=True):
-                item.group.answer(item.place, answer)
-
-
-def _halves(batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
-    """Two parts that share no reservation, each in the order given."""
-    ids = list(dict.fromkeys([item.bound.reservation_id for item in batch]))
-    first = frozenset(ids[: len(ids) // 2])
-    return (
-        [item for item in batch if item.bound.reservation_id in first],
-        [item for item in batch if item.bound.reservation_id not in first],
-    )
-
-
-def _answer_all(batch: Sequence[Waiting], outcome: Outcome) -> None:
-    for item in batch:
-        item.group.answer(item.place, outcome)
+            batch.answer(answers)

@@ -126,19 +126,22 @@ class OptimisticPath:
         self, connection: Connection, tenant: TenantCache, state: LedgerState, operations: Sequence[Bound]
     ) -> None:
         new: dict[WindowKey, Placed] = {}
-        held: dict[WindowKey, Reservation] = {}
+        held: dict[WindowKey, datetime | None] = {}
         for bound in operations:
             if isinstance(bound.operation, Reserve):
                 placed = state.keys[bound.api_key_id].placed(bound.operation.model, state.now)
-                new.update({one.key: one for one in placed if one.key not in state.windows})
+                for one in placed:
+                    if one.key not in state.windows:
+                        new[one.key] = one
             else:
                 reservation = state.reservations[bound.reservation_id]
-                keys = [WindowKey(hold.limit_id, hold.window_start) for hold in reservation.holds]
-                held.update({key: reservation for key in keys if key not in state.windows})
+                for hold in reservation.holds:
+                    if hold.window not in state.windows:
+                        held[hold.window] = hold.reset_time
         if new:
             tenant.windows.update(await read_windows(connection, state.tenant_id, new.values()))
         if held:
-            limit_ids, starts, _ = window_arrays(dict.fromkeys(held))
+            limit_ids, starts, _ = window_arrays(held)
             rows = await connection.fetch(statements.WINDOWS, state.tenant_id, limit_ids, starts)
             tenant.windows.update(windows_from(rows))
         if not (new.keys() | held.keys()) <= state.windows.keys():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from quotad.core.operations import Answer, Bound, ExpireAnswer, Operation, Renew, RenewAnswer, RenewOne
 from quotad.core.validation import check_operation
@@ -17,32 +17,58 @@ LOOK_UPS_MAX = 10
 """How often keys are looked up again because the configuration moved, before it answers `OVERLOADED`."""
 
 
-class Task:
-    """One operation on its way to its answer."""
+class Errand:
+    """What one tenant's lane is given of a call: operations, and whose answers they are part of."""
 
-    __slots__ = ("answer", "ends_at", "operation", "target")
+    __slots__ = ("bound", "places")
 
-    def __init__(self, operation: Operation, ends_at: float) -> None:
-        self.operation = operation
-        self.ends_at = ends_at
-        self.target: Target | None = None
-        self.answer: Answer | Exception | None = None
+    def __init__(self) -> None:
+        self.bound: list[Bound] = []
+        self.places: list[int] = []
 
-    def bound(self, target: Target) -> list[Bound]:
-        """What the tenant's lane is given for it: a Renew is one operation for each of its ids."""
-        operation = self.operation
+    def add(self, place: int, operation: Operation, target: Target, ends_at: float) -> None:
+        """A Renew is one operation for each of its ids."""
         if isinstance(operation, Renew):
-            return [Bound(RenewOne(id_, operation.lease), "", None, self.ends_at) for id_ in operation.reservation_ids]
-        return [Bound(operation, target.api_key_id, target.config_version, self.ends_at)]
-
-    def take(self, outcomes: Sequence[Outcome]) -> None:
-        """What came of it; where the configuration has moved it stays without an answer and is looked up again."""
-        if any(isinstance(outcome, ConfigurationMoved) for outcome in outcomes):
-            self.target = None
-        elif isinstance(self.operation, Renew):
-            self.answer = _renewals(outcomes)
+            for reservation_id in operation.reservation_ids:
+                self.bound.append(Bound(RenewOne(reservation_id, operation.lease), "", None, ends_at))
+                self.places.append(place)
         else:
-            self.answer = _plain(outcomes[0])
+            self.bound.append(Bound(operation, target.api_key_id, target.config_version, ends_at))
+            self.places.append(place)
+
+
+class Call:
+    """Operations on their way to their answers; None is one that has no answer yet."""
+
+    __slots__ = ("answers", "ends_at", "operations")
+
+    def __init__(self, operations: Sequence[Operation], ends_at: Sequence[float]) -> None:
+        self.operations = operations
+        self.ends_at = ends_at
+        self.answers: list[Answer | Exception | None] = [None] * len(operations)
+
+    @property
+    def left(self) -> list[int]:
+        return [place for place, answer in enumerate(self.answers) if answer is None]
+
+    def take(self, errand: Errand, outcomes: Sequence[Outcome]) -> None:
+        """What came of an errand; where the configuration has moved the operations stay without an answer."""
+        moved = []
+        for place, outcome in zip(errand.places, outcomes, strict=True):
+            if isinstance(outcome, RenewAnswer):
+                self._add_renewal(place, outcome)
+            elif isinstance(outcome, ConfigurationMoved | ExpireAnswer):
+                moved.append(place)
+            else:
+                self.answers[place] = outcome
+        for place in moved:
+            self.answers[place] = None
+
+    def _add_renewal(self, place: int, outcome: RenewAnswer) -> None:
+        """One answer for all ids; what kept a single one from having any is the answer to the call."""
+        found = self.answers[place]
+        if found is None or isinstance(found, tuple):
+            self.answers[place] = (*(found or ()), outcome)
 
 
 class Performer:
@@ -55,90 +81,72 @@ class Performer:
 
     async def perform(self, operations: Sequence[Operation], ends_at: Sequence[float]) -> list[Answer | Exception]:
         """One answer per operation, in order."""
-        tasks = [Task(operation, end) for operation, end in zip(operations, ends_at, strict=True)]
-        left = tasks
+        call = Call(operations, ends_at)
+        left = list(range(len(operations)))
         for _ in range(LOOK_UPS_MAX):
-            await self._find_targets(left)
-            await self._run([task for task in left if task.answer is None])
-            left = [task for task in left if task.answer is None]
+            await self._run(call, await self._errands(call, left))
+            left = call.left
             if not left:
                 break
         busy = Overloaded("the configuration of this tenant is too busy")
-        return [task.answer or busy for task in tasks]
+        return [busy if answer is None else answer for answer in call.answers]
 
-    async def _find_targets(self, tasks: Sequence[Task]) -> None:
-        unknown = []
-        for task in tasks:
+    async def _errands(self, call: Call, places: Sequence[int]) -> dict[str, Errand]:
+        """The operations by tenant, each tenant's in the order given; what cannot be sent is answered."""
+        targets: list[tuple[int, Target | None]] = []
+        for place in places:
+            operation = call.operations[place]
             try:
-                check_operation(task.operation)
-                task.target = self._resolver.known(task.operation)
+                check_operation(operation)
+                targets.append((place, self._resolver.known(operation)))
             except QuotaError as error:
-                task.answer = error
-            else:
-                if task.target is None:
-                    unknown.append(task)
-        if unknown:
-            await self._look_up(unknown)
+                call.answers[place] = error
+        if None in [target for _, target in targets]:
+            targets = await self._look_up(call, targets)
+        errands: dict[str, Errand] = {}
+        for place, target in targets:
+            if target is not None:
+                errand = errands.get(target.tenant_id)
+                if errand is None:
+                    errand = errands[target.tenant_id] = Errand()
+                errand.add(place, call.operations[place], target, call.ends_at[place])
+        return errands
 
-    async def _look_up(self, tasks: Sequence[Task]) -> None:
+    async def _look_up(
+        self, call: Call, targets: Sequence[tuple[int, Target | None]]
+    ) -> list[tuple[int, Target | None]]:
+        found: list[tuple[int, Target | None]] = []
         try:
             async with self._connections.acquire() as connection:
-                for task in tasks:
+                for place, known in targets:
+                    operation = call.operations[place]
                     try:
-                        known = self._resolver.known(task.operation)
-                        task.target = known or await self._resolver.look_up(connection, task.operation)
+                        target = known or self._resolver.known(operation)
+                        found.append((place, target or await self._resolver.look_up(connection, operation)))
                     except QuotaError as error:
-                        task.answer = error
+                        call.answers[place] = error
         except QuotaError as away:
-            for task in tasks:
-                if task.target is None and task.answer is None:
-                    task.answer = away
+            done = {place for place, _ in found}
+            for place, _ in targets:
+                if place not in done and call.answers[place] is None:
+                    call.answers[place] = away
+        return found
 
-    async def _run(self, tasks: Sequence[Task]) -> None:
+    async def _run(self, call: Call, errands: Mapping[str, Errand]) -> None:
         """Send each tenant's operations as one group, and wait for all of them."""
-        by_tenant: dict[str, list[Task]] = {}
-        for task in tasks:
-            if task.target is not None:
-                by_tenant.setdefault(task.target.tenant_id, []).append(task)
-        groups = [self._submit(tenant_id, group) for tenant_id, group in by_tenant.items()]
+        under_way = [(errand, self._submit(tenant_id, errand.bound)) for tenant_id, errand in errands.items()]
         try:
-            for outcomes, group in groups:
-                _hand_out(await outcomes, group)
+            for errand, outcomes in under_way:
+                call.take(errand, await outcomes)
         except asyncio.CancelledError:
-            for outcomes, _ in groups:
+            for _, outcomes in under_way:
                 outcomes.cancel()
             raise
 
-    def _submit(self, tenant_id: str, tasks: Sequence[Task]) -> tuple[asyncio.Future[list[Outcome]], Sequence[Task]]:
-        operations = [bound for task in tasks if task.target is not None for bound in task.bound(task.target)]
+    def _submit(self, tenant_id: str, operations: Sequence[Bound]) -> asyncio.Future[list[Outcome]]:
         try:
-            return self._lanes.submit(tenant_id, operations), tasks
+            return self._lanes.submit(tenant_id, operations)
         except Overloaded as overloaded:
             refused: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
             refused.set_result([overloaded] * len(operations))
-            return refused, tasks
-
-
-def _hand_out(outcomes: Sequence[Outcome], tasks: Sequence[Task]) -> None:
-    place = 0
-    for task in tasks:
-        operation = task.operation
-        count = len(operation.reservation_ids) if isinstance(operation, Renew) else 1
-        task.take(outcomes[place : place + count])
-        place += count
-
-
-def _renewals(outcomes: Sequence[Outcome]) -> Answer | Exception:
-    """One answer for all ids; what kept a single one from having any is the answer to the call."""
-    answers = []
-    for outcome in outcomes:
-        if not isinstance(outcome, RenewAnswer):
-            return outcome if isinstance(outcome, Exception) else TypeError("no answer to a renewal")
-        answers.append(outcome)
-    return tuple(answers)
-
-
-def _plain(outcome: Outcome) -> Answer | Exception:
-    if isinstance(outcome, RenewAnswer | ExpireAnswer):
-        return TypeError(f"{type(outcome).__name__} is no answer to an operation")
-    return outcome
+            return refused

@@ -52,7 +52,7 @@ def reservation_from(row: Row) -> Reservation:
 
 def windows_from(rows: Sequence[Row]) -> dict[WindowKey, WindowState]:
     return {
-        WindowKey(str(row["limit_id"]), row["window_start"]): WindowState(
+        (str(row["limit_id"]), row["window_start"]): WindowState(
             row["reset_time"], row["held"], row["used"], row["max_value"]
         )
         for row in rows
@@ -70,7 +70,7 @@ def window_arrays(
 ) -> tuple[list[UUID], list[datetime], list[datetime | None]]:
     """Window rows as the parallel arrays that `lock_windows_v1` takes."""
     keys = sorted(needed)
-    return [UUID(key.limit_id) for key in keys], [key.window_start for key in keys], [needed[key] for key in keys]
+    return [UUID(limit_id) for limit_id, _ in keys], [start for _, start in keys], [needed[key] for key in keys]
 
 
 def _api_key_from(row: Row, limits: tuple[Limit, ...]) -> ApiKey:

@@ -2,7 +2,7 @@
 
 LOCK_RESERVATIONS = "SELECT * FROM quotad.lock_reservations_v1($1, $2::text[], $3::text[], $4, $5)"
 LOCK_WINDOWS = "SELECT * FROM quotad.lock_windows_v2($1, $2::uuid[], $3::timestamptz[], $4::timestamptz[])"
-APPLY_ARGUMENTS = 48
+APPLY_ARGUMENTS = 52
 APPLY = f"SELECT * FROM quotad.apply_v2({', '.join(f'${n + 1}' for n in range(APPLY_ARGUMENTS))})"  # noqa: S608
 DROP_PENDING = """
 DELETE FROM quotad.reservations WHERE tenant_id = $1 AND reservation_id = ANY ($2::text[]) AND state = 'pending'

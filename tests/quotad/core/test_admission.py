@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quotad.core.admission import Admitted, Standing, judge, with_defaults
-from quotad.core.state import Placed, Rule, WindowKey
+from quotad.core.state import Placed, Rule
 from quotad.errors import InvalidRequest
 from quotad.values import (
     Amounts,
@@ -34,7 +34,7 @@ def status(
 ) -> Standing:
     limit = Limit(metric, Window(WindowKind.HOUR), max_value, enforcement=enforcement, limit_id=metric)
     rule = Rule(limit, LimitOwner("key", "demo"), NOW)
-    return Standing(Placed(rule, WindowKey(metric, NOW), reset_time), used, held)
+    return Standing(Placed(rule, (metric, NOW), reset_time), used, held)
 
 
 def granted(answer: Admitted | Denial) -> Amounts:

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 from quotad.core.operations import Bound, Finalize, Release, Reserve, ReserveAnswer, SettleAnswer
 from quotad.core.plan import plan, windows_needed
-from quotad.core.state import KeyConfig, LedgerState, Rule, WindowKey, WindowState
+from quotad.core.state import KeyConfig, LedgerState, Rule, WindowState
 from quotad.errors import QuotaExceeded
 from quotad.values import ApiKey, Limit, LimitOwner, ReservationState, Scope, Subject, Window, WindowKind
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
-DAY = WindowKey("limit", NOW.replace(hour=0, minute=0, second=0))
+DAY = ("limit", NOW.replace(hour=0, minute=0, second=0))
 LIMIT = Limit("total_tokens", Window(WindowKind.DAY), 100, limit_id="limit")
 
 
@@ -58,4 +58,4 @@ def test_a_refused_operation_writes_nothing() -> None:
 
 
 def test_a_plan_asks_for_the_windows_of_its_moment() -> None:
-    assert windows_needed(ledger_state(), [reserve("a", 1)]) == {DAY: DAY.window_start + timedelta(days=1)}
+    assert windows_needed(ledger_state(), [reserve("a", 1)]) == {DAY: DAY[1] + timedelta(days=1)}
