@@ -12,12 +12,14 @@
     ├── ReservationNotFound       NOT_FOUND             never seen, or purged
     ├── TooOld                    FAILED_PRECONDITION   an unreserved charge beyond the horizon
     ├── ApiKeyUnknown             UNAUTHENTICATED       no such key
-    ├── ApiKeyDisabled            PERMISSION_DENIED     disabled, expired or deleted
+    ├── ApiKeyDisabled            PERMISSION_DENIED     disabled, expired or deleted, or its secret was replaced
     ├── ModelNotAllowed           PERMISSION_DENIED     the key may not use this model
     ├── CallerUnauthenticated     UNAUTHENTICATED       the caller's own token is missing or wrong
-    ├── CallerNotAllowed          PERMISSION_DENIED     its token's role does not cover the call
+    ├── CallerNotAllowed          PERMISSION_DENIED     its token does not cover the call
+    ├── GroupTreeInvalid          FAILED_PRECONDITION   a cycle, or more than 4 levels
+    ├── GroupNotEmpty             FAILED_PRECONDITION   keys or groups are still in it
     ├── EtagMismatch              ABORTED               the edit was made on stale data
-    ├── ResourceNotFound          NOT_FOUND             an unknown key (control plane)
+    ├── ResourceNotFound          NOT_FOUND             an unknown key, group or token (control plane)
     ├── DeadlinePassed            DEADLINE_EXCEEDED     its time was up before it was written; nothing was
     ├── StoreUnavailable          UNAVAILABLE           the database is away; try again with the same id
     └── Overloaded                UNAVAILABLE           a queue is full or a lock took too long; try again
@@ -159,7 +161,7 @@ class ApiKeyUnknown(QuotaError):
 
 
 class ApiKeyDisabled(QuotaError):
-    """The key is disabled, expired or deleted."""
+    """The key is disabled, expired or deleted, or this secret of it was replaced and its grace is over."""
 
     code = Code.PERMISSION_DENIED
     reason = "API_KEY_DISABLED"
@@ -186,6 +188,20 @@ class CallerNotAllowed(QuotaError):
     reason = "CALLER_NOT_ALLOWED"
 
 
+class GroupTreeInvalid(QuotaError):
+    """The edit would make a cycle, or a tree of more than 4 levels."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "GROUP_TREE_INVALID"
+
+
+class GroupNotEmpty(QuotaError):
+    """Keys or groups are still in it: move or delete them first."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "GROUP_NOT_EMPTY"
+
+
 class EtagMismatch(QuotaError):
     """The edit was made on stale data: read again, then edit."""
 
@@ -194,7 +210,7 @@ class EtagMismatch(QuotaError):
 
 
 class ResourceNotFound(QuotaError):
-    """An unknown key."""
+    """An unknown key, group or token."""
 
     code = Code.NOT_FOUND
     reason = "RESOURCE_NOT_FOUND"

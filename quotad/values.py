@@ -93,6 +93,20 @@ class OnMissingUsage(StrEnum):
     RESERVED = "reserved"
 
 
+class OnQuotadUnavailable(StrEnum):
+    """What a proxy does while no quotad answers; `OPEN` admits what the allowance leaves and charges it later."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+class OnUnknownPrice(StrEnum):
+    """What a proxy does where a limit counts cost and the model's price is not known."""
+
+    REFUSE = "refuse"
+    DEFAULT = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The period a limit counts in."""
@@ -119,7 +133,7 @@ class LimitOwner:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A rule of a key. Its identity is (owner, metric, window, time zone, model pattern)."""
+    """A rule of a key or a group. Its identity is (owner, metric, window, time zone, model pattern)."""
 
     metric: str
     window: Window
@@ -219,12 +233,34 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class UnavailableAllowance:
+    """What each proxy may admit for a key while no quotad answers: at most `requests` in any `seconds`."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """In micro-USD."""
+
+    microusd_per_million_input_tokens: int
+    microusd_per_million_output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPolicies:
     """What a proxy does for a key where the request does not say."""
 
     on_missing_usage: OnMissingUsage = OnMissingUsage.RELEASE
     default_output_tokens: int = 0
     """Output tokens held when a request names no maximum; 0 leaves it to the proxy."""
+    on_quotad_unavailable: OnQuotadUnavailable = OnQuotadUnavailable.CLOSED
+    unavailable_allowance: UnavailableAllowance | None = None
+    """There exactly where `on_quotad_unavailable` is `OPEN`."""
+    on_unknown_price: OnUnknownPrice = OnUnknownPrice.REFUSE
+    default_price: TokenPrice | None = None
+    """There exactly where `on_unknown_price` is `DEFAULT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +281,29 @@ class ApiKey:
     allowed_models: tuple[str, ...] = ()
     """Exact names or `prefix*`; empty allows every model."""
     policies: KeyPolicies = KeyPolicies()
+    group_id: str = ""
+    """The group whose limits, and those above it, bind the key too; empty for none."""
+    old_secrets_expire_time: datetime | None = None
+    """When the last of the secrets that rotations replaced stops working."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupName:
+    """One step of the path from a tree's root to a key."""
+
+    group_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class KeyDescription:
-    """A key and the state of all its limits at one moment."""
+    """A key and the state of all limits that bind it at one moment: its own, then its groups' up to the root."""
 
     api_key: ApiKey
     limits: tuple[LimitStatus, ...]
     server_time: datetime
+    group_path: tuple[GroupName, ...] = ()
+    """From the root down to the key's own group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from quotad.errors import DeadlinePassed, InvalidRequest, QuotaError
 from quotad.wire.errors import STATUS_METADATA, read_status_bytes
 from quotad.wire.scalars import Malformed
 
-ANSWER_BYTES_MAX = 32 * 1024 * 1024
-"""A full page of keys with 64 limits each is about 24 MiB."""
+ANSWER_BYTES_MAX = 48 * 1024 * 1024
+"""A full page of keys that 128 limits bind, half of them their own, is about 36 MiB."""
 METADATA_BYTES_MAX = 256 * 1024
 """A refusal names every violated limit in its trailing metadata; gRPC's own bound is 8 KiB."""
 RECONNECT_MILLISECONDS_MAX = 1000

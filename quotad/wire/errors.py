@@ -95,8 +95,9 @@ def _own_details(error: QuotaError) -> Iterator[Message]:
 
 def _failure(violation: Violation) -> Message:
     limit = violation.status.limit
+    owner = violation.status.owner
     failure: Message = QuotaFailure.Violation(
-        subject=f"api_key:{violation.status.owner.api_key_id}",
+        subject=f"group:{owner.group_id}" if owner.group_id else f"api_key:{owner.api_key_id}",
         description=f"{limit.metric} per {limit.window}: {violation.status.available} of {limit.max_value} available",
         quota_metric=limit.metric,
         quota_id=limit.limit_id,

@@ -58,6 +58,11 @@ def read_limit(message: pb.Limit | pb.LimitStatus, at: str = "") -> Limit:
     )
 
 
+def read_limits(messages: Iterable[pb.Limit], at: str = "") -> tuple[Limit, ...]:
+    """The field `limits` of the key or group at `at`."""
+    return tuple(read_limit(limit, f"{path(at, 'limits')}[{n}]") for n, limit in enumerate(messages))
+
+
 def status_message(status: LimitStatus) -> pb.LimitStatus:
     limit = status.limit
     return pb.LimitStatus(

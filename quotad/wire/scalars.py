@@ -13,12 +13,15 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from protos.quota.v1 import quota_pb2 as pb
+from quotad.administration import TokenRole
 from quotad.values import (
     Basis,
     BlockedBy,
     Enforcement,
     LimitsView,
     OnMissingUsage,
+    OnQuotadUnavailable,
+    OnUnknownPrice,
     ReservationState,
     ReservationView,
     WindowKind,
@@ -126,3 +129,6 @@ ENFORCEMENTS = Words(Enforcement, pb.Enforcement, "ENFORCEMENT_")
 WINDOW_KINDS = Words(WindowKind, pb.WindowKind, "WINDOW_KIND_")
 BLOCKED_BY = Words(BlockedBy, pb.BlockedBy, "BLOCKED_BY_")
 ON_MISSING_USAGE = Words(OnMissingUsage, pb.OnMissingUsage, "ON_MISSING_USAGE_")
+ON_QUOTAD_UNAVAILABLE = Words(OnQuotadUnavailable, pb.OnQuotadUnavailable, "ON_QUOTAD_UNAVAILABLE_")
+ON_UNKNOWN_PRICE = Words(OnUnknownPrice, pb.OnUnknownPrice, "ON_UNKNOWN_PRICE_")
+TOKEN_ROLES = Words(TokenRole, pb.TokenRole, "TOKEN_ROLE_")

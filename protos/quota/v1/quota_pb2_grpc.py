@@ -92,11 +92,12 @@ class QuotaServiceServicer:
     """
 
     def Reserve(self, request, context):
-        """Takes room in every limit of the key, or in none. OK always means: you hold it now.
+        """Takes room in every limit of the key and of its groups up to the root, or in none. OK always means: you hold it now.
 
         A repeat with the same content answers the first grant with `replayed`. Errors: QUOTA_EXCEEDED and
         REQUEST_EXCEEDS_LIMIT (with QuotaDenial), RESERVATION_ID_REUSED, RESERVATION_FENCED, RESERVATION_NOT_OPEN,
-        API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST.
+        API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST. A secret that a rotation replaced is
+        API_KEY_DISABLED once its grace is over.
 
         A caller that does not learn the outcome and will not serve the request sends Release with the same id.
         """
@@ -139,7 +140,8 @@ class QuotaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DescribeKey(self, request, context):
-        """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN.
+        """Reads a key's public data, its groups, and the state of all its limits and theirs. Errors: API_KEY_UNKNOWN, and
+        API_KEY_DISABLED for a secret that a rotation replaced and whose grace is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -520,7 +522,11 @@ class QuotaService:
 
 
 class AdminServiceStub:
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked.
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
     """
 
     def __init__(self, channel):
@@ -554,14 +560,69 @@ class AdminServiceStub:
                 request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyRequest.SerializeToString,
                 response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyResponse.FromString,
                 _registered_method=True)
+        self.RotateApiKey = channel.unary_unary(
+                '/quota.v1.AdminService/RotateApiKey',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyResponse.FromString,
+                _registered_method=True)
+        self.CreateGroup = channel.unary_unary(
+                '/quota.v1.AdminService/CreateGroup',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupResponse.FromString,
+                _registered_method=True)
+        self.GetGroup = channel.unary_unary(
+                '/quota.v1.AdminService/GetGroup',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupResponse.FromString,
+                _registered_method=True)
+        self.ListGroups = channel.unary_unary(
+                '/quota.v1.AdminService/ListGroups',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsResponse.FromString,
+                _registered_method=True)
+        self.UpdateGroup = channel.unary_unary(
+                '/quota.v1.AdminService/UpdateGroup',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupResponse.FromString,
+                _registered_method=True)
+        self.DeleteGroup = channel.unary_unary(
+                '/quota.v1.AdminService/DeleteGroup',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupResponse.FromString,
+                _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/quota.v1.AdminService/CreateToken',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/quota.v1.AdminService/ListTokens',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/quota.v1.AdminService/RevokeToken',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.ListAuditEntries = channel.unary_unary(
+                '/quota.v1.AdminService/ListAuditEntries',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked.
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
     """
 
     def CreateApiKey(self, request, context):
         """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret.
+        Errors: RESOURCE_NOT_FOUND for an unknown group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -583,7 +644,8 @@ class AdminServiceServicer:
 
     def UpdateApiKey(self, request, context):
         """Changes the fields that the mask names; `limits` is replaced as a set, and a rule that stays, or comes back,
-        keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND (also for an unknown group),
+        ETAG_MISMATCH.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -592,6 +654,85 @@ class AdminServiceServicer:
     def DeleteApiKey(self, request, context):
         """Deletes a key: new reservations and renewals are refused, open ones can still be settled.
         Deleting it again changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateApiKey(self, request, context):
+        """Gives a key another secret. The secrets it had before work for `grace` more, never longer than an earlier rotation
+        allowed, and then only to settle. A repeat with the same `request_id` changes nothing and answers without the
+        secret. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateGroup(self, request, context):
+        """Makes a group. A repeat with the same `request_id` changes nothing. Errors: RESOURCE_NOT_FOUND for an unknown
+        parent, GROUP_TREE_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGroup(self, request, context):
+        """Reads one group with the state of its own limits. Errors: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGroups(self, request, context):
+        """Lists groups in the order they were made, oldest first. Deleted groups are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateGroup(self, request, context):
+        """Changes the fields that the mask names; `parent_group_id` moves the group with all below it, `limits` is replaced
+        as a set, and a rule that stays, or comes back, keeps its counters. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH,
+        GROUP_TREE_INVALID for a cycle or a tree of more than 4 levels.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteGroup(self, request, context):
+        """Deletes a group that no key and no group is in; deleting it again changes nothing. Errors: GROUP_NOT_EMPTY,
+        RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateToken(self, request, context):
+        """Makes a service token; it works on every daemon within two seconds. A repeat with the same `request_id` changes
+        nothing and answers without the secret. Calls about tokens need a token that may touch all tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Lists the service tokens in the order they were made, oldest first. Revoked ones are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Ends a service token for good, on every daemon within two seconds. Again changes nothing.
+        Errors: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAuditEntries(self, request, context):
+        """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
+        those about service tokens.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -625,6 +766,56 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyRequest.FromString,
                     response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyResponse.SerializeToString,
             ),
+            'RotateApiKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateApiKey,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyResponse.SerializeToString,
+            ),
+            'CreateGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateGroup,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupResponse.SerializeToString,
+            ),
+            'GetGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGroup,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupResponse.SerializeToString,
+            ),
+            'ListGroups': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroups,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsResponse.SerializeToString,
+            ),
+            'UpdateGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateGroup,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupResponse.SerializeToString,
+            ),
+            'DeleteGroup': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteGroup,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupResponse.SerializeToString,
+            ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'ListAuditEntries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAuditEntries,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'quota.v1.AdminService', rpc_method_handlers)
@@ -634,7 +825,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AdminService:
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked.
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
     """
 
     @staticmethod
@@ -762,6 +957,276 @@ class AdminService:
             '/quota.v1.AdminService/DeleteApiKey',
             protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyRequest.SerializeToString,
             protos_dot_quota_dot_v1_dot_quota__pb2.DeleteApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateApiKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/RotateApiKey',
+            protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.RotateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/CreateGroup',
+            protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.CreateGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/GetGroup',
+            protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.GetGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroups(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListGroups',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListGroupsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/UpdateGroup',
+            protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.UpdateGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteGroup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/DeleteGroup',
+            protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.DeleteGroupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/CreateToken',
+            protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListTokens',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/RevokeToken',
+            protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAuditEntries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListAuditEntries',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,11 +41,12 @@ class QuotaServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> QuotaServiceAsyncStub: ...
     Reserve: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ReserveRequest, _quota_pb2.ReserveResponse]
-    """Takes room in every limit of the key, or in none. OK always means: you hold it now.
+    """Takes room in every limit of the key and of its groups up to the root, or in none. OK always means: you hold it now.
 
     A repeat with the same content answers the first grant with `replayed`. Errors: QUOTA_EXCEEDED and
     REQUEST_EXCEEDS_LIMIT (with QuotaDenial), RESERVATION_ID_REUSED, RESERVATION_FENCED, RESERVATION_NOT_OPEN,
-    API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST.
+    API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST. A secret that a rotation replaced is
+    API_KEY_DISABLED once its grace is over.
 
     A caller that does not learn the outcome and will not serve the request sends Release with the same id.
     """
@@ -67,7 +68,9 @@ class QuotaServiceStub:
     GetReservation: _grpc.UnaryUnaryMultiCallable[_quota_pb2.GetReservationRequest, _quota_pb2.GetReservationResponse]
     """Reads one reservation. Errors: RESERVATION_NOT_FOUND."""
     DescribeKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.DescribeKeyRequest, _quota_pb2.DescribeKeyResponse]
-    """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+    """Reads a key's public data, its groups, and the state of all its limits and theirs. Errors: API_KEY_UNKNOWN, and
+    API_KEY_DISABLED for a secret that a rotation replaced and whose grace is over.
+    """
     Check: _grpc.UnaryUnaryMultiCallable[_quota_pb2.CheckRequest, _quota_pb2.CheckResponse]
     """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
     that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
@@ -96,11 +99,12 @@ class QuotaServiceAsyncStub(QuotaServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Reserve: _aio.UnaryUnaryMultiCallable[_quota_pb2.ReserveRequest, _quota_pb2.ReserveResponse]  # type: ignore[assignment]
-    """Takes room in every limit of the key, or in none. OK always means: you hold it now.
+    """Takes room in every limit of the key and of its groups up to the root, or in none. OK always means: you hold it now.
 
     A repeat with the same content answers the first grant with `replayed`. Errors: QUOTA_EXCEEDED and
     REQUEST_EXCEEDS_LIMIT (with QuotaDenial), RESERVATION_ID_REUSED, RESERVATION_FENCED, RESERVATION_NOT_OPEN,
-    API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST.
+    API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST. A secret that a rotation replaced is
+    API_KEY_DISABLED once its grace is over.
 
     A caller that does not learn the outcome and will not serve the request sends Release with the same id.
     """
@@ -122,7 +126,9 @@ class QuotaServiceAsyncStub(QuotaServiceStub):
     GetReservation: _aio.UnaryUnaryMultiCallable[_quota_pb2.GetReservationRequest, _quota_pb2.GetReservationResponse]  # type: ignore[assignment]
     """Reads one reservation. Errors: RESERVATION_NOT_FOUND."""
     DescribeKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.DescribeKeyRequest, _quota_pb2.DescribeKeyResponse]  # type: ignore[assignment]
-    """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+    """Reads a key's public data, its groups, and the state of all its limits and theirs. Errors: API_KEY_UNKNOWN, and
+    API_KEY_DISABLED for a secret that a rotation replaced and whose grace is over.
+    """
     Check: _aio.UnaryUnaryMultiCallable[_quota_pb2.CheckRequest, _quota_pb2.CheckResponse]  # type: ignore[assignment]
     """What Reserve would answer now; holds nothing, writes nothing, counts nothing. Errors: as Reserve, without those
     that are about an id. The answer is true at its moment only: a Reserve that follows may be refused.
@@ -154,11 +160,12 @@ class QuotaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _quota_pb2.ReserveRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_quota_pb2.ReserveResponse, _abc.Awaitable[_quota_pb2.ReserveResponse]]:
-        """Takes room in every limit of the key, or in none. OK always means: you hold it now.
+        """Takes room in every limit of the key and of its groups up to the root, or in none. OK always means: you hold it now.
 
         A repeat with the same content answers the first grant with `replayed`. Errors: QUOTA_EXCEEDED and
         REQUEST_EXCEEDS_LIMIT (with QuotaDenial), RESERVATION_ID_REUSED, RESERVATION_FENCED, RESERVATION_NOT_OPEN,
-        API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST.
+        API_KEY_UNKNOWN, API_KEY_DISABLED, MODEL_NOT_ALLOWED, INVALID_REQUEST. A secret that a rotation replaced is
+        API_KEY_DISABLED once its grace is over.
 
         A caller that does not learn the outcome and will not serve the request sends Release with the same id.
         """
@@ -210,7 +217,9 @@ class QuotaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _quota_pb2.DescribeKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_quota_pb2.DescribeKeyResponse, _abc.Awaitable[_quota_pb2.DescribeKeyResponse]]:
-        """Reads a key's public data and the state of all its limits. Errors: API_KEY_UNKNOWN."""
+        """Reads a key's public data, its groups, and the state of all its limits and theirs. Errors: API_KEY_UNKNOWN, and
+        API_KEY_DISABLED for a secret that a rotation replaced and whose grace is over.
+        """
 
     @_abc_1.abstractmethod
     def Check(
@@ -260,49 +269,142 @@ class QuotaServiceServicer(metaclass=_abc_1.ABCMeta):
 def add_QuotaServiceServicer_to_server(servicer: QuotaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class AdminServiceStub:
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked."""
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.CreateApiKeyRequest, _quota_pb2.CreateApiKeyResponse]
-    """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret."""
+    """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret.
+    Errors: RESOURCE_NOT_FOUND for an unknown group.
+    """
     GetApiKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.GetApiKeyRequest, _quota_pb2.GetApiKeyResponse]
     """Reads one key with the state of its limits. Errors: RESOURCE_NOT_FOUND."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListApiKeysRequest, _quota_pb2.ListApiKeysResponse]
     """Lists keys in the order they were made, oldest first. Deleted keys are left out."""
     UpdateApiKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.UpdateApiKeyRequest, _quota_pb2.UpdateApiKeyResponse]
     """Changes the fields that the mask names; `limits` is replaced as a set, and a rule that stays, or comes back,
-    keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND (also for an unknown group),
+    ETAG_MISMATCH.
     """
     DeleteApiKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.DeleteApiKeyRequest, _quota_pb2.DeleteApiKeyResponse]
     """Deletes a key: new reservations and renewals are refused, open ones can still be settled.
     Deleting it again changes nothing.
     """
+    RotateApiKey: _grpc.UnaryUnaryMultiCallable[_quota_pb2.RotateApiKeyRequest, _quota_pb2.RotateApiKeyResponse]
+    """Gives a key another secret. The secrets it had before work for `grace` more, never longer than an earlier rotation
+    allowed, and then only to settle. A repeat with the same `request_id` changes nothing and answers without the
+    secret. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    """
+    CreateGroup: _grpc.UnaryUnaryMultiCallable[_quota_pb2.CreateGroupRequest, _quota_pb2.CreateGroupResponse]
+    """Makes a group. A repeat with the same `request_id` changes nothing. Errors: RESOURCE_NOT_FOUND for an unknown
+    parent, GROUP_TREE_INVALID.
+    """
+    GetGroup: _grpc.UnaryUnaryMultiCallable[_quota_pb2.GetGroupRequest, _quota_pb2.GetGroupResponse]
+    """Reads one group with the state of its own limits. Errors: RESOURCE_NOT_FOUND."""
+    ListGroups: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListGroupsRequest, _quota_pb2.ListGroupsResponse]
+    """Lists groups in the order they were made, oldest first. Deleted groups are left out."""
+    UpdateGroup: _grpc.UnaryUnaryMultiCallable[_quota_pb2.UpdateGroupRequest, _quota_pb2.UpdateGroupResponse]
+    """Changes the fields that the mask names; `parent_group_id` moves the group with all below it, `limits` is replaced
+    as a set, and a rule that stays, or comes back, keeps its counters. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH,
+    GROUP_TREE_INVALID for a cycle or a tree of more than 4 levels.
+    """
+    DeleteGroup: _grpc.UnaryUnaryMultiCallable[_quota_pb2.DeleteGroupRequest, _quota_pb2.DeleteGroupResponse]
+    """Deletes a group that no key and no group is in; deleting it again changes nothing. Errors: GROUP_NOT_EMPTY,
+    RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    """
+    CreateToken: _grpc.UnaryUnaryMultiCallable[_quota_pb2.CreateTokenRequest, _quota_pb2.CreateTokenResponse]
+    """Makes a service token; it works on every daemon within two seconds. A repeat with the same `request_id` changes
+    nothing and answers without the secret. Calls about tokens need a token that may touch all tenants.
+    """
+    ListTokens: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListTokensRequest, _quota_pb2.ListTokensResponse]
+    """Lists the service tokens in the order they were made, oldest first. Revoked ones are left out."""
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_quota_pb2.RevokeTokenRequest, _quota_pb2.RevokeTokenResponse]
+    """Ends a service token for good, on every daemon within two seconds. Again changes nothing.
+    Errors: RESOURCE_NOT_FOUND.
+    """
+    ListAuditEntries: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListAuditEntriesRequest, _quota_pb2.ListAuditEntriesResponse]
+    """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
+    those about service tokens.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked."""
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.CreateApiKeyRequest, _quota_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
-    """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret."""
+    """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret.
+    Errors: RESOURCE_NOT_FOUND for an unknown group.
+    """
     GetApiKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.GetApiKeyRequest, _quota_pb2.GetApiKeyResponse]  # type: ignore[assignment]
     """Reads one key with the state of its limits. Errors: RESOURCE_NOT_FOUND."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListApiKeysRequest, _quota_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """Lists keys in the order they were made, oldest first. Deleted keys are left out."""
     UpdateApiKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.UpdateApiKeyRequest, _quota_pb2.UpdateApiKeyResponse]  # type: ignore[assignment]
     """Changes the fields that the mask names; `limits` is replaced as a set, and a rule that stays, or comes back,
-    keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND (also for an unknown group),
+    ETAG_MISMATCH.
     """
     DeleteApiKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.DeleteApiKeyRequest, _quota_pb2.DeleteApiKeyResponse]  # type: ignore[assignment]
     """Deletes a key: new reservations and renewals are refused, open ones can still be settled.
     Deleting it again changes nothing.
     """
+    RotateApiKey: _aio.UnaryUnaryMultiCallable[_quota_pb2.RotateApiKeyRequest, _quota_pb2.RotateApiKeyResponse]  # type: ignore[assignment]
+    """Gives a key another secret. The secrets it had before work for `grace` more, never longer than an earlier rotation
+    allowed, and then only to settle. A repeat with the same `request_id` changes nothing and answers without the
+    secret. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    """
+    CreateGroup: _aio.UnaryUnaryMultiCallable[_quota_pb2.CreateGroupRequest, _quota_pb2.CreateGroupResponse]  # type: ignore[assignment]
+    """Makes a group. A repeat with the same `request_id` changes nothing. Errors: RESOURCE_NOT_FOUND for an unknown
+    parent, GROUP_TREE_INVALID.
+    """
+    GetGroup: _aio.UnaryUnaryMultiCallable[_quota_pb2.GetGroupRequest, _quota_pb2.GetGroupResponse]  # type: ignore[assignment]
+    """Reads one group with the state of its own limits. Errors: RESOURCE_NOT_FOUND."""
+    ListGroups: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListGroupsRequest, _quota_pb2.ListGroupsResponse]  # type: ignore[assignment]
+    """Lists groups in the order they were made, oldest first. Deleted groups are left out."""
+    UpdateGroup: _aio.UnaryUnaryMultiCallable[_quota_pb2.UpdateGroupRequest, _quota_pb2.UpdateGroupResponse]  # type: ignore[assignment]
+    """Changes the fields that the mask names; `parent_group_id` moves the group with all below it, `limits` is replaced
+    as a set, and a rule that stays, or comes back, keeps its counters. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH,
+    GROUP_TREE_INVALID for a cycle or a tree of more than 4 levels.
+    """
+    DeleteGroup: _aio.UnaryUnaryMultiCallable[_quota_pb2.DeleteGroupRequest, _quota_pb2.DeleteGroupResponse]  # type: ignore[assignment]
+    """Deletes a group that no key and no group is in; deleting it again changes nothing. Errors: GROUP_NOT_EMPTY,
+    RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+    """
+    CreateToken: _aio.UnaryUnaryMultiCallable[_quota_pb2.CreateTokenRequest, _quota_pb2.CreateTokenResponse]  # type: ignore[assignment]
+    """Makes a service token; it works on every daemon within two seconds. A repeat with the same `request_id` changes
+    nothing and answers without the secret. Calls about tokens need a token that may touch all tenants.
+    """
+    ListTokens: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListTokensRequest, _quota_pb2.ListTokensResponse]  # type: ignore[assignment]
+    """Lists the service tokens in the order they were made, oldest first. Revoked ones are left out."""
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_quota_pb2.RevokeTokenRequest, _quota_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """Ends a service token for good, on every daemon within two seconds. Again changes nothing.
+    Errors: RESOURCE_NOT_FOUND.
+    """
+    ListAuditEntries: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListAuditEntriesRequest, _quota_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
+    """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
+    those about service tokens.
+    """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
-    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked."""
+    """The control plane: what an operator's tools call. Calls may carry `quota-actor` metadata: who asked. Each edit is
+    kept in the audit log with it and with the name of the caller's token.
+
+    An edit binds every Reserve that starts after it was acknowledged, on every daemon; open reservations keep their
+    grant. A tenant that the caller's token may not touch is CALLER_NOT_ALLOWED.
+    """
 
     @_abc_1.abstractmethod
     def CreateApiKey(
@@ -310,7 +412,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _quota_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_quota_pb2.CreateApiKeyResponse, _abc.Awaitable[_quota_pb2.CreateApiKeyResponse]]:
-        """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret."""
+        """Makes a key. A repeat with the same `request_id` changes nothing and answers the key without its secret.
+        Errors: RESOURCE_NOT_FOUND for an unknown group.
+        """
 
     @_abc_1.abstractmethod
     def GetApiKey(
@@ -335,7 +439,8 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_quota_pb2.UpdateApiKeyResponse, _abc.Awaitable[_quota_pb2.UpdateApiKeyResponse]]:
         """Changes the fields that the mask names; `limits` is replaced as a set, and a rule that stays, or comes back,
-        keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        keeps its counters. Open reservations keep their grant. Errors: RESOURCE_NOT_FOUND (also for an unknown group),
+        ETAG_MISMATCH.
         """
 
     @_abc_1.abstractmethod
@@ -346,6 +451,102 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_quota_pb2.DeleteApiKeyResponse, _abc.Awaitable[_quota_pb2.DeleteApiKeyResponse]]:
         """Deletes a key: new reservations and renewals are refused, open ones can still be settled.
         Deleting it again changes nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def RotateApiKey(
+        self,
+        request: _quota_pb2.RotateApiKeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.RotateApiKeyResponse, _abc.Awaitable[_quota_pb2.RotateApiKeyResponse]]:
+        """Gives a key another secret. The secrets it had before work for `grace` more, never longer than an earlier rotation
+        allowed, and then only to settle. A repeat with the same `request_id` changes nothing and answers without the
+        secret. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateGroup(
+        self,
+        request: _quota_pb2.CreateGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.CreateGroupResponse, _abc.Awaitable[_quota_pb2.CreateGroupResponse]]:
+        """Makes a group. A repeat with the same `request_id` changes nothing. Errors: RESOURCE_NOT_FOUND for an unknown
+        parent, GROUP_TREE_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def GetGroup(
+        self,
+        request: _quota_pb2.GetGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.GetGroupResponse, _abc.Awaitable[_quota_pb2.GetGroupResponse]]:
+        """Reads one group with the state of its own limits. Errors: RESOURCE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def ListGroups(
+        self,
+        request: _quota_pb2.ListGroupsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListGroupsResponse, _abc.Awaitable[_quota_pb2.ListGroupsResponse]]:
+        """Lists groups in the order they were made, oldest first. Deleted groups are left out."""
+
+    @_abc_1.abstractmethod
+    def UpdateGroup(
+        self,
+        request: _quota_pb2.UpdateGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.UpdateGroupResponse, _abc.Awaitable[_quota_pb2.UpdateGroupResponse]]:
+        """Changes the fields that the mask names; `parent_group_id` moves the group with all below it, `limits` is replaced
+        as a set, and a rule that stays, or comes back, keeps its counters. Errors: RESOURCE_NOT_FOUND, ETAG_MISMATCH,
+        GROUP_TREE_INVALID for a cycle or a tree of more than 4 levels.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteGroup(
+        self,
+        request: _quota_pb2.DeleteGroupRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.DeleteGroupResponse, _abc.Awaitable[_quota_pb2.DeleteGroupResponse]]:
+        """Deletes a group that no key and no group is in; deleting it again changes nothing. Errors: GROUP_NOT_EMPTY,
+        RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateToken(
+        self,
+        request: _quota_pb2.CreateTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.CreateTokenResponse, _abc.Awaitable[_quota_pb2.CreateTokenResponse]]:
+        """Makes a service token; it works on every daemon within two seconds. A repeat with the same `request_id` changes
+        nothing and answers without the secret. Calls about tokens need a token that may touch all tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTokens(
+        self,
+        request: _quota_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListTokensResponse, _abc.Awaitable[_quota_pb2.ListTokensResponse]]:
+        """Lists the service tokens in the order they were made, oldest first. Revoked ones are left out."""
+
+    @_abc_1.abstractmethod
+    def RevokeToken(
+        self,
+        request: _quota_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.RevokeTokenResponse, _abc.Awaitable[_quota_pb2.RevokeTokenResponse]]:
+        """Ends a service token for good, on every daemon within two seconds. Again changes nothing.
+        Errors: RESOURCE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAuditEntries(
+        self,
+        request: _quota_pb2.ListAuditEntriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListAuditEntriesResponse, _abc.Awaitable[_quota_pb2.ListAuditEntriesResponse]]:
+        """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
+        those about service tokens.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

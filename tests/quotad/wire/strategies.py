@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
+from quotad import administration as a
 from quotad import values as v
 
 texts = st.text(max_size=12)
@@ -17,7 +18,7 @@ spans = st.timedeltas(timedelta(), timedelta(days=400))
 zones = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Seoul"])
 
 windows = st.builds(v.Window, st.sampled_from(v.WindowKind), st.integers(0, 10**9), zones)
-owners = st.builds(v.LimitOwner, texts, texts)
+owners = st.builds(v.LimitOwner, texts, texts, texts)
 limits = st.builds(v.Limit, texts, windows, counts, texts, st.sampled_from(v.Enforcement), texts)
 enforced = st.builds(v.Limit, texts, windows, counts, texts, st.just(v.Enforcement.ENFORCE), texts)
 statuses = st.builds(v.LimitStatus, limits, owners, counts, counts, times, st.none() | times)
@@ -45,7 +46,15 @@ reservations = st.builds(
     basis=st.none() | st.sampled_from(v.Basis),
     labels=labels,
 )
-policies = st.builds(v.KeyPolicies, st.sampled_from(v.OnMissingUsage), counts)
+policies = st.builds(
+    v.KeyPolicies,
+    st.sampled_from(v.OnMissingUsage),
+    counts,
+    st.sampled_from(v.OnQuotadUnavailable),
+    st.none() | st.builds(v.UnavailableAllowance, counts, counts),
+    st.sampled_from(v.OnUnknownPrice),
+    st.none() | st.builds(v.TokenPrice, counts, counts),
+)
 api_keys = st.builds(
     v.ApiKey,
     api_key_id=texts,
@@ -61,4 +70,39 @@ api_keys = st.builds(
     delete_time=st.none() | times,
     allowed_models=st.lists(texts, max_size=3).map(tuple),
     policies=policies,
+    group_id=texts,
+    old_secrets_expire_time=st.none() | times,
+)
+descriptions = st.builds(
+    v.KeyDescription,
+    api_keys,
+    st.lists(statuses, max_size=2).map(tuple),
+    times,
+    st.lists(st.builds(v.GroupName, texts, texts), max_size=3).map(tuple),
+)
+groups = st.builds(
+    a.Group,
+    group_id=texts,
+    tenant_id=texts,
+    name=texts,
+    parent_group_id=texts,
+    limits=st.lists(limits, max_size=3).map(tuple),
+    create_time=times,
+    update_time=times,
+    etag=texts,
+    delete_time=st.none() | times,
+)
+group_descriptions = st.builds(a.GroupDescription, groups, st.lists(statuses, max_size=2).map(tuple), times)
+tokens = st.builds(
+    a.ServiceToken,
+    token_id=texts,
+    name=texts,
+    role=st.sampled_from(a.TokenRole),
+    tenant_ids=st.lists(texts, max_size=3).map(tuple),
+    may_charge_unreserved=st.booleans(),
+    create_time=times,
+    revoke_time=st.none() | times,
+)
+audit_entries = st.builds(
+    a.AuditEntry, texts, texts, times, st.builds(a.Author, texts, texts), texts, texts, texts, texts, texts
 )

@@ -25,6 +25,8 @@ PLAIN: list[type[e.QuotaError]] = [
     e.ModelNotAllowed,
     e.CallerUnauthenticated,
     e.CallerNotAllowed,
+    e.GroupTreeInvalid,
+    e.GroupNotEmpty,
     e.EtagMismatch,
     e.ResourceNotFound,
     e.DeadlinePassed,

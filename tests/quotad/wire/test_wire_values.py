@@ -6,8 +6,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 
 from protos.quota.v1 import quota_pb2 as pb
+from quotad import administration as a
 from quotad import values as v
-from quotad.wire.keys import api_key_message, read_api_key
+from quotad.wire.groups import group_description_message, read_group_description
+from quotad.wire.keys import description_message, read_description
 from quotad.wire.limits import (
     denial_message,
     limit_message,
@@ -29,13 +31,17 @@ from quotad.wire.scalars import (
     ENFORCEMENTS,
     LIMITS_VIEWS,
     ON_MISSING_USAGE,
+    ON_QUOTAD_UNAVAILABLE,
+    ON_UNKNOWN_PRICE,
     RESERVATION_STATES,
+    TOKEN_ROLES,
     WINDOW_KINDS,
     Malformed,
     Words,
     read_duration,
     read_time,
 )
+from quotad.wire.tokens import audit_entry_message, read_audit_entry, read_token, token_message
 from tests.quotad.wire import strategies
 
 WORDS: list[Words] = [  # type: ignore[type-arg]
@@ -44,7 +50,10 @@ WORDS: list[Words] = [  # type: ignore[type-arg]
     ENFORCEMENTS,
     LIMITS_VIEWS,
     ON_MISSING_USAGE,
+    ON_QUOTAD_UNAVAILABLE,
+    ON_UNKNOWN_PRICE,
     RESERVATION_STATES,
+    TOKEN_ROLES,
     WINDOW_KINDS,
 ]
 
@@ -70,9 +79,24 @@ def test_a_denial_survives_the_wire(denial: v.Denial) -> None:
     assert read_denial(denial_message(denial)) == denial
 
 
-@given(strategies.api_keys)
-def test_an_api_key_survives_the_wire(key: v.ApiKey) -> None:
-    assert read_api_key(api_key_message(key)) == key
+@given(strategies.descriptions)
+def test_a_key_with_its_groups_and_limits_survives_the_wire(description: v.KeyDescription) -> None:
+    assert read_description(description_message(pb.GetApiKeyResponse, description)) == description
+
+
+@given(strategies.group_descriptions)
+def test_a_group_with_its_limits_survives_the_wire(description: a.GroupDescription) -> None:
+    assert read_group_description(group_description_message(pb.GetGroupResponse, description)) == description
+
+
+@given(strategies.tokens)
+def test_a_service_token_survives_the_wire(token: a.ServiceToken) -> None:
+    assert read_token(token_message(token)) == token
+
+
+@given(strategies.audit_entries)
+def test_an_audit_entry_survives_the_wire(entry: a.AuditEntry) -> None:
+    assert read_audit_entry(audit_entry_message(entry)) == entry
 
 
 @pytest.mark.parametrize(
