@@ -186,6 +186,8 @@ class Bound:
     api_key_id: str = ""
     config_version: int | None = None
     """Of the tenant when the key's secret was looked up; None where the key was named by its id."""
+    secret_expire_time: datetime | None = None
+    """When the secret that named the key stops working, or stopped, because a rotation replaced it."""
     ends_at: float = inf
     """When, by the event loop's clock, its caller stops waiting: what has not been written by then is not."""
 

@@ -79,7 +79,7 @@ def _answer(draft: Draft, bound: Bound) -> PlanAnswer:
     try:
         match operation:
             case Reserve():
-                return reserve(draft, operation, bound.api_key_id)
+                return reserve(draft, operation, bound.api_key_id, bound.secret_expire_time)
             case Finalize():
                 return finalize(draft, operation, bound.api_key_id)
             case Release():

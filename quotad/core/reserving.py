@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from quotad.core.admission import Admitted, judge, with_defaults
 from quotad.core.draft import Draft
 from quotad.core.operations import Check, CheckAnswer, Reserve, ReserveAnswer
@@ -20,23 +22,25 @@ from quotad.errors import (
 from quotad.values import Amounts, Denial, Hold, LimitsView, Reservation, ReservationState
 
 
-def check(state: LedgerState, operation: Check, api_key_id: str) -> CheckAnswer:
+def check(state: LedgerState, operation: Check, api_key_id: str, secret_expire_time: datetime | None) -> CheckAnswer:
     """What a Reserve on this state would be granted; raises what it would be refused with."""
     draft = Draft(state)
     config = state.keys[api_key_id]
     rules = config.placed(operation.model, state.now)
+    _require_usable(config, secret_expire_time, state.now)
     admitted = _admit(draft, config, operation, rules)
     limits = statuses(draft, rules) if operation.limits_view is LimitsView.ALL else ()
     return CheckAnswer(admitted.granted, limits, state.now)
 
 
-def reserve(draft: Draft, operation: Reserve, api_key_id: str) -> ReserveAnswer:
+def reserve(draft: Draft, operation: Reserve, api_key_id: str, secret_expire_time: datetime | None) -> ReserveAnswer:
     found = draft.reservation(operation.reservation_id)
     if found is not None:
         return _repeat_reserve(draft, operation, api_key_id, found)
     config = draft.state.keys[api_key_id]
     rules = config.placed(operation.model, draft.state.now)
     try:
+        _require_usable(config, secret_expire_time, draft.state.now)
         admitted = _admit(draft, config, operation, rules)
     except QuotaError:
         draft.refuse(operation.reservation_id)
@@ -47,9 +51,19 @@ def reserve(draft: Draft, operation: Reserve, api_key_id: str) -> ReserveAnswer:
     return ReserveAnswer(reservation, False, limits, draft.state.now, admitted.shadowed)
 
 
-def _admit(draft: Draft, config: KeyConfig, operation: Reserve | Check, rules: tuple[Placed, ...]) -> Admitted:
-    if not config.is_usable(draft.state.now):
+def _require_usable(config: KeyConfig, secret_expire_time: datetime | None, now: datetime) -> None:
+    if not config.is_usable(now):
         raise ApiKeyDisabled("this API key is disabled, expired or deleted")
+    require_working(secret_expire_time, now)
+
+
+def require_working(secret_expire_time: datetime | None, now: datetime) -> None:
+    """Raise `ApiKeyDisabled` for a secret that a rotation replaced and whose grace is over."""
+    if secret_expire_time is not None and secret_expire_time <= now:
+        raise ApiKeyDisabled("this API key has another secret, and the time in which this one still worked is over")
+
+
+def _admit(draft: Draft, config: KeyConfig, operation: Reserve | Check, rules: tuple[Placed, ...]) -> Admitted:
     if not config.allows(operation.model):
         raise ModelNotAllowed("this API key may not use this model", metadata={"model": operation.model})
     amounts = with_defaults(operation.amounts)

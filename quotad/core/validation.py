@@ -6,32 +6,25 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import assert_never
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotad.core.admission import with_defaults
-from quotad.core.keys import KeyChanges, KeyDraft, Unset
 from quotad.core.operations import Check, Finalize, Operation, Read, Release, Renew, Reserve
 from quotad.core.state import CONCURRENCY
 from quotad.errors import InvalidRequest
-from quotad.values import Amounts, Limit, Subject, Window, WindowKind
+from quotad.values import Amounts, Subject
 
 AMOUNT_MAX = 10**12
-LIMIT_VALUE_MAX = 10**15
 METRICS_MAX = 16
 LABELS_MAX = 16
 LABEL_KEY_BYTES_MAX = 64
 LABEL_VALUE_BYTES_MAX = 256
 MODEL_BYTES_MAX = 256
 REASON_BYTES_MAX = 256
-NAME_CHARACTERS_MAX = 128
 RENEW_IDS_MAX = 1000
-LIMITS_MAX = 64
-ALLOWED_MODELS_MAX = 64
 LEASE_MIN, LEASE_MAX = timedelta(seconds=1), timedelta(hours=24)
-FIXED_SECONDS_MAX = 10 * 366 * 24 * 3600
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_METRIC = re.compile(r"[a-z][a-z0-9_]{0,62}")
+METRIC = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def check_reserve(operation: Reserve) -> None:
@@ -105,65 +98,6 @@ def check_text(field: str, value: str, bytes_max: int) -> None:
         raise InvalidRequest(field, "NUL is not allowed")
 
 
-def check_key_draft(draft: KeyDraft) -> None:
-    _check_key_fields(draft.name, draft.allowed_models, draft.limits)
-
-
-def check_key_changes(changes: KeyChanges) -> None:
-    name = "unchanged" if isinstance(changes.name, Unset) else changes.name
-    allowed_models = () if isinstance(changes.allowed_models, Unset) else changes.allowed_models
-    limits = () if isinstance(changes.limits, Unset) else changes.limits
-    _check_key_fields(name, allowed_models, limits)
-
-
-def _check_key_fields(name: str, allowed_models: tuple[str, ...], limits: tuple[Limit, ...]) -> None:
-    if not 1 <= len(name.strip()) <= len(name) <= NAME_CHARACTERS_MAX:
-        raise InvalidRequest("api_key.name", f"a key's name has 1 to {NAME_CHARACTERS_MAX} characters")
-    if "\0" in name:
-        raise InvalidRequest("api_key.name", "a key's name cannot contain NUL")
-    if len(allowed_models) > ALLOWED_MODELS_MAX:
-        raise InvalidRequest("api_key.allowed_models", f"at most {ALLOWED_MODELS_MAX} models")
-    for pattern in allowed_models:
-        _check_pattern("api_key.allowed_models", pattern)
-    if len(limits) > LIMITS_MAX:
-        raise InvalidRequest("api_key.limits", f"at most {LIMITS_MAX} limits")
-    for limit in limits:
-        _check_limit(limit)
-    identities = [(limit.metric, limit.window, limit.model_pattern) for limit in limits]
-    if len(set(identities)) != len(identities):
-        raise InvalidRequest("api_key.limits", "two limits have the same metric, window and model pattern")
-
-
-def _check_limit(limit: Limit) -> None:
-    if not _METRIC.fullmatch(limit.metric):
-        raise InvalidRequest("api_key.limits.metric", "a metric must match [a-z][a-z0-9_]{0,62}")
-    if not 0 <= limit.max_value <= LIMIT_VALUE_MAX:
-        raise InvalidRequest("api_key.limits.max_value", "a limit's max_value is 0 to 10^15")
-    if limit.metric == CONCURRENCY and limit.window.kind is not WindowKind.LIFETIME:
-        raise InvalidRequest("api_key.limits.window", "a concurrency limit has the window lifetime")
-    if limit.model_pattern:
-        _check_pattern("api_key.limits.model_pattern", limit.model_pattern)
-    _check_window(limit.window)
-
-
-def _check_window(window: Window) -> None:
-    if window.kind is WindowKind.FIXED:
-        if not 1 <= window.seconds <= FIXED_SECONDS_MAX:
-            raise InvalidRequest("api_key.limits.window.seconds", "a fixed window has 1 second to 10 years")
-    elif window.seconds:
-        raise InvalidRequest("api_key.limits.window.seconds", "only a fixed window has seconds")
-    try:
-        ZoneInfo(window.time_zone)
-    except (ValueError, OSError, ZoneInfoNotFoundError) as exc:
-        raise InvalidRequest("api_key.limits.window.time_zone", "an IANA time zone such as Europe/Paris") from exc
-
-
-def _check_pattern(field: str, pattern: str) -> None:
-    check_text(field, pattern, MODEL_BYTES_MAX)
-    if not pattern or "*" in pattern[:-1]:
-        raise InvalidRequest(field, "a model pattern is an exact name, or a prefix followed by *")
-
-
 def _check_request(operation: Reserve | Check) -> None:
     _check_model(operation.model)
     _check_amounts("amounts", operation.amounts)
@@ -186,7 +120,7 @@ def _check_amounts(field: str, amounts: Amounts) -> None:
     if len(amounts) > METRICS_MAX:
         raise InvalidRequest(field, f"at most {METRICS_MAX} metrics")
     for metric, amount in amounts.items():
-        if not _METRIC.fullmatch(metric):
+        if not METRIC.fullmatch(metric):
             raise InvalidRequest(field, "a metric must match [a-z][a-z0-9_]{0,62}")
         if not 0 <= amount <= AMOUNT_MAX:
             raise InvalidRequest(f"{field}.{metric}", "an amount is 0 to 10^12")
