@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from quotad.store import statements
+from quotad.store.audit_log import AuditLog
 from quotad.store.connections import Connections, StoreSettings
+from quotad.store.groups import Groups
 from quotad.store.keys import Keys
 from quotad.store.ledger import Ledger
 from quotad.store.tokens import Tokens
@@ -12,13 +14,15 @@ __all__ = ["Store", "StoreSettings"]
 
 
 class Store:
-    """One database: the ledger, its keys and the service tokens."""
+    """One database: the ledger, its keys and groups, the service tokens, and the log of edits."""
 
     def __init__(self, connections: Connections, settings: StoreSettings) -> None:
         self._connections = connections
         self.ledger = Ledger(connections, settings)
-        self.keys = Keys(connections)
+        self.keys = Keys(connections, settings)
+        self.groups = Groups(connections)
         self.tokens = Tokens(connections)
+        self.audit_log = AuditLog(connections)
 
     @classmethod
     async def open(cls, settings: StoreSettings) -> Store:

@@ -26,7 +26,7 @@ from quotad.core.operations import (
     ReserveAnswer,
     SettleAnswer,
 )
-from quotad.core.reserving import check
+from quotad.core.reserving import check, require_working
 from quotad.core.state import LedgerState
 from quotad.core.validation import check_subject, check_whether
 from quotad.errors import QuotaExceeded
@@ -112,8 +112,9 @@ class Ledger:
         while True:
             async with self._connections.acquire() as connection:
                 target = await self._resolver.key(connection, operation.subject)
+                state = await self._looked_at(connection, target, operation)
                 try:
-                    return check(await self._looked_at(connection, target, operation), operation, target.api_key_id)
+                    return check(state, operation, target.api_key_id, target.secret_expire_time)
                 except QuotaExceeded as refusal:
                     lapsed = is_blocked_by_holds(refusal) and await self._batches.expire_lapsed(
                         connection, target.tenant_id
@@ -122,11 +123,12 @@ class Ledger:
                         raise
 
     async def describe_key(self, subject: Subject) -> KeyDescription:
-        """Read a key with the state of all its limits."""
+        """Read a key with the state of all limits that bind it; raises `ApiKeyDisabled` for a replaced secret."""
         check_subject(subject)
         async with self._connections.acquire() as connection:
             target = await self._resolver.key(connection, subject)
             (description,) = await describe(connection, target.tenant_id, [target.api_key_id])
+        require_working(target.secret_expire_time, description.server_time)
         return description
 
     async def sweep(self) -> int:

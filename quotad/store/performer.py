@@ -30,10 +30,10 @@ class Errand:
         """A Renew is one operation for each of its ids."""
         if isinstance(operation, Renew):
             for reservation_id in operation.reservation_ids:
-                self.bound.append(Bound(RenewOne(reservation_id, operation.lease), "", None, ends_at))
+                self.bound.append(Bound(RenewOne(reservation_id, operation.lease), ends_at=ends_at))
                 self.places.append(place)
         else:
-            self.bound.append(Bound(operation, target.api_key_id, target.config_version, ends_at))
+            self.bound.append(Bound(operation, *target[1:], ends_at=ends_at))
             self.places.append(place)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from quotad.core.operations import Operation, Renew, Reserve
 from quotad.core.validation import check_id
 from quotad.errors import ApiKeyUnknown, InvalidRequest
-from quotad.store import statements
+from quotad.store import statements, statements_keys
 from quotad.store.cache import Cache, KnownSecret
 from quotad.store.configuration import secret_hash
 from quotad.store.connections import Connection
 from quotad.values import DEFAULT_TENANT, Scope, Subject
+
+SECRET_COLUMNS = ("tenant_id", "api_key_id", "config_version", "expire_time")
 
 
 class Target(NamedTuple):
@@ -21,6 +24,8 @@ class Target(NamedTuple):
     api_key_id: str = ""
     config_version: int | None = None
     """Of the tenant when a secret was looked up; None where the key was named by its id."""
+    secret_expire_time: datetime | None = None
+    """When that secret stops working, or stopped, because a rotation replaced it."""
 
 
 class Resolver:
@@ -60,16 +65,19 @@ class Resolver:
         return Target(DEFAULT_TENANT)
 
     async def key(self, connection: Connection, named: Subject | Scope) -> Target:
-        """The key's tenant and id; disabled and deleted keys have them too. Raises `ApiKeyUnknown`."""
+        """The key's tenant and id; disabled and deleted keys and replaced secrets have them too.
+
+        Raises `ApiKeyUnknown`.
+        """
         if named.api_key is not None:
             digest = secret_hash(named.api_key)
-            row = await connection.fetchrow(statements.KEY_BY_SECRET, digest)
+            row = await connection.fetchrow(statements_keys.KEY_BY_SECRET, digest)
             if row is not None:
-                known = KnownSecret(row["tenant_id"], row["api_key_id"], row["config_version"])
+                known = KnownSecret(*(row[name] for name in SECRET_COLUMNS))
                 self._cache.note_secret(digest, known)
-                return Target(known.tenant_id, known.api_key_id, known.config_version)
+                return _target(known)
         else:
-            row = await connection.fetchrow(statements.KEY_BY_ID, named.api_key_id)
+            row = await connection.fetchrow(statements_keys.KEY_BY_ID, named.api_key_id)
             if row is not None:
                 self._cache.note_key_tenant(row["api_key_id"], row["tenant_id"])
                 return Target(row["tenant_id"], row["api_key_id"])
@@ -78,10 +86,14 @@ class Resolver:
     def _known_key(self, named: Subject | Scope) -> Target | None:
         if named.api_key is not None:
             secret = self._cache.secret(secret_hash(named.api_key))
-            return Target(secret.tenant_id, secret.api_key_id, secret.config_version) if secret else None
+            return _target(secret) if secret else None
         api_key_id = named.api_key_id or ""
         tenant_id = self._cache.key_tenant(api_key_id)
         if tenant_id is None:
             check_id("api_key_id", api_key_id)
             return None
         return Target(tenant_id, api_key_id)
+
+
+def _target(secret: KnownSecret) -> Target:
+    return Target(secret.tenant_id, secret.api_key_id, secret.config_version, secret.expire_time)

@@ -9,21 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
-from quotad.core.state import KeyConfig, Rule, WindowKey, WindowState
-from quotad.values import (
-    ApiKey,
-    Basis,
-    Enforcement,
-    Hold,
-    KeyPolicies,
-    Limit,
-    LimitOwner,
-    OnMissingUsage,
-    Reservation,
-    ReservationState,
-    Window,
-    WindowKind,
-)
+from quotad.core.state import WindowKey, WindowState
+from quotad.values import Basis, Hold, Reservation, ReservationState
 
 Row: TypeAlias = asyncpg.Record
 
@@ -59,47 +46,12 @@ def windows_from(rows: Sequence[Row]) -> dict[WindowKey, WindowState]:
     }
 
 
-def key_config_from(row: Row, limit_rows: Sequence[Row]) -> KeyConfig:
-    owner = LimitOwner(row["api_key_id"], row["name"])
-    rules = tuple(Rule(_limit_from(limit), owner, limit["create_time"]) for limit in limit_rows)
-    return KeyConfig(_api_key_from(row, tuple(rule.limit for rule in rules)), rules, row["config_version"])
-
-
 def window_arrays(
     needed: Mapping[WindowKey, datetime | None],
 ) -> tuple[list[UUID], list[datetime], list[datetime | None]]:
     """Window rows as the parallel arrays that `lock_windows_v1` takes."""
     keys = sorted(needed)
     return [UUID(limit_id) for limit_id, _ in keys], [start for _, start in keys], [needed[key] for key in keys]
-
-
-def _api_key_from(row: Row, limits: tuple[Limit, ...]) -> ApiKey:
-    return ApiKey(
-        api_key_id=row["api_key_id"],
-        tenant_id=row["tenant_id"],
-        name=row["name"],
-        secret_prefix=row["secret_prefix"],
-        limits=limits,
-        create_time=row["create_time"],
-        update_time=row["update_time"],
-        etag=row["etag"],
-        disabled=row["disabled"],
-        expire_time=row["expire_time"],
-        delete_time=row["delete_time"],
-        allowed_models=tuple(row["allowed_models"]),
-        policies=KeyPolicies(OnMissingUsage(row["on_missing_usage"]), row["default_output_tokens"]),
-    )
-
-
-def _limit_from(row: Row) -> Limit:
-    return Limit(
-        metric=row["metric"],
-        window=Window(WindowKind(row["window_kind"]), row["window_seconds"], row["time_zone"]),
-        max_value=row["max_value"],
-        model_pattern=row["model_pattern"],
-        enforcement=Enforcement(row["enforcement"]),
-        limit_id=str(row["limit_id"]),
-    )
 
 
 def _holds_from(row: Row) -> tuple[Hold, ...]:
