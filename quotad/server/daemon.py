@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from protos.quota.v1 import quota_pb2_grpc as rpc
+from quotad.administration import TokenRole
 from quotad.server import metrics
 from quotad.server.admin import AdminServicer
 from quotad.server.answering import Answering
@@ -24,7 +25,6 @@ from quotad.server.servicer import QuotaServicer
 from quotad.server.settings import DaemonSettings
 from quotad.server.tokens import TokenBook
 from quotad.store import Store, sweeper
-from quotad.store.tokens import TokenRole
 from servicekit.database import create_engine
 from servicekit.listening import Listen, ListenRefused, bind
 from servicekit.migrations import Migrations, require_current
@@ -34,7 +34,7 @@ MIGRATIONS = Migrations("quotad")
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
 """A batch of 1,000 Reserves with a few labels each; a message of an Exchange has a bound of its own."""
 METADATA_BYTES_MAX = 256 * 1024
-"""A refusal names every limit of a key, of which there are up to 64."""
+"""A refusal names every limit of a key and of its groups, of which there are up to 128."""
 PING_MILLISECONDS_MIN = 10_000
 """Clients that look after their connection more often than that are cut off."""
 STREAMS_STOP_SECONDS = 1.0
@@ -88,7 +88,7 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
     tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
     answering = Answering(store.ledger, settings.call_seconds_max)
     exchanges = Exchanges(answering)
-    server = _server(store, answering, exchanges, health, [calls, Authentication(tokens)])
+    server = _server(store, tokens, answering, exchanges, health, [calls, Authentication(tokens)])
     port = _listen(server, settings)
     metrics_http, metrics_socket = metrics_beside(settings, lambda: _is_serving(health))
     stopping = asyncio.Event()
@@ -127,6 +127,7 @@ async def _stop(server: grpc.aio.Server, calls: Calls, seconds_max: float) -> No
 
 def _server(
     store: Store,
+    tokens: TokenBook,
     answering: Answering,
     exchanges: Exchanges,
     health: Health,
@@ -134,7 +135,7 @@ def _server(
 ) -> grpc.aio.Server:
     server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
     rpc.add_QuotaServiceServicer_to_server(QuotaServicer(answering, exchanges), server)
-    rpc.add_AdminServiceServicer_to_server(AdminServicer(store.keys), server)
+    rpc.add_AdminServiceServicer_to_server(AdminServicer(store, tokens), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = (*SERVICES[1:], health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
@@ -164,8 +165,8 @@ async def _tokens(settings: DaemonSettings, store: Store) -> TokenBook:
         ("bootstrap-admin", settings.bootstrap_admin_token, TokenRole.ADMIN),
     )
     for name, secret, role in bootstrap:
-        if secret.get_secret_value():
-            await store.tokens.put(name, secret.get_secret_value(), role)
+        if secret.get_secret_value() and not await store.tokens.put(name, secret.get_secret_value(), role):
+            log.warning("a token of the settings has been revoked and stays so: set another one", token=name)
     tokens = TokenBook(store.tokens)
     await tokens.read()
     if tokens.is_empty:

@@ -13,10 +13,11 @@ import grpc.aio
 import structlog
 
 from protos.quota.v1 import quota_pb2 as pb
+from quotad.administration import TokenRole
 from quotad.errors import CallerNotAllowed, InvalidRequest, QuotaError
 from quotad.server import metrics
 from quotad.server.tokens import TokenBook
-from quotad.store.tokens import Token, TokenRole
+from quotad.store.tokens import Token
 from quotad.wire.errors import STATUS_METADATA, status_bytes
 from quotad.wire.scalars import Malformed
 

@@ -11,7 +11,7 @@ import structlog
 from quotad.errors import CallerUnauthenticated, Unavailable
 from quotad.store.tokens import Token, Tokens
 
-REFRESH_SECONDS = 2.0
+REFRESH_SECONDS = 1.0
 """How long a revoked token may go on working."""
 READ_SECONDS_MAX = 10.0
 
@@ -45,6 +45,13 @@ class TokenBook:
         async with asyncio.timeout(READ_SECONDS_MAX):
             self._known = await self._tokens.load()
 
+    async def try_read(self) -> None:
+        """After an edit, so that it counts at once; where that fails, `keep_fresh` sees to it."""
+        try:
+            await self.read()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("service tokens not read again", error=str(error))
+
     async def keep_fresh(self, stopping: asyncio.Event) -> None:
         """Read again until told to stop; while the database is away the tokens known before stay good."""
         while not stopping.is_set():
@@ -54,9 +61,7 @@ class TokenBook:
             except TimeoutError:
                 pass
             try:
-                await self.read()
-            except (Unavailable, TimeoutError) as error:
-                log.warning("service tokens not read again", error=str(error))
+                await self.try_read()
             except Exception:
                 # The tokens as last read stay in force; without this loop none could be revoked any more.
                 log.exception("service tokens not read again")
