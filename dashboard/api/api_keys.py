@@ -45,6 +45,7 @@ class ApiKey(Answer):
     """Exact names or `prefix*`; empty allows every model."""
     policies: Policies
     limits: list[LimitStatus]
+    """Its own, without those of its groups."""
 
 
 class ApiKeys(Answer):
@@ -166,5 +167,5 @@ def api_key_answer(description: KeyDescription) -> ApiKey:
         etag=key.etag,
         allowed_models=list(key.allowed_models),
         policies=Policies.model_validate(key.policies),
-        limits=[limit_answer(status) for status in description.limits],
+        limits=[limit_answer(status) for status in description.limits if not status.owner.group_id],
     )

@@ -67,5 +67,7 @@ class KeyDirectory:
             return await self._client.describe_key(api_key=secret)
         except (quota_errors.ApiKeyUnknown, quota_errors.InvalidRequest) as exc:
             raise InvalidApiKey from exc
+        except quota_errors.ApiKeyDisabled as exc:
+            raise InvalidApiKey("This API key is disabled or has expired.") from exc
         except (quota_errors.QuotaError, OutcomeUnknown) as exc:
             raise QuotaUnavailable from exc

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import grpc
 
+from quotad.administration import AuditEntry, Author, Group, GroupDescription, ServiceToken, TokenRole
 from quotad.errors import QuotaError
 from quotad.values import (
     DEFAULT_TENANT,
@@ -17,6 +18,7 @@ from quotad.values import (
     BlockedBy,
     Denial,
     Enforcement,
+    GroupName,
     Hold,
     KeyDescription,
     KeyPolicies,
@@ -25,10 +27,14 @@ from quotad.values import (
     LimitStatus,
     LimitsView,
     OnMissingUsage,
+    OnQuotadUnavailable,
+    OnUnknownPrice,
     Reservation,
     ReservationState,
     ReservationView,
     Scope,
+    TokenPrice,
+    UnavailableAllowance,
     Unset,
     Violation,
     Window,
@@ -43,16 +49,25 @@ __all__ = [
     "Settlement",
     "CreatedKey",
     "KeyPage",
+    "GroupPage",
+    "CreatedToken",
+    "TokenPage",
+    "AuditPage",
     "OutcomeUnknown",
     # values
     "DEFAULT_TENANT",
     "UNSET",
     "Amounts",
     "ApiKey",
+    "AuditEntry",
+    "Author",
     "Basis",
     "BlockedBy",
     "Denial",
     "Enforcement",
+    "Group",
+    "GroupDescription",
+    "GroupName",
     "Hold",
     "KeyDescription",
     "KeyPolicies",
@@ -61,10 +76,16 @@ __all__ = [
     "LimitStatus",
     "LimitsView",
     "OnMissingUsage",
+    "OnQuotadUnavailable",
+    "OnUnknownPrice",
     "Reservation",
     "ReservationState",
     "ReservationView",
     "Scope",
+    "ServiceToken",
+    "TokenPrice",
+    "TokenRole",
+    "UnavailableAllowance",
     "Unset",
     "Violation",
     "Window",
@@ -122,7 +143,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class CreatedKey:
-    """A new key; `secret` is empty where the call repeated an earlier one: it is shown once."""
+    """A key with a new secret, which is empty where the call repeated an earlier one: it is shown once."""
 
     api_key: ApiKey
     secret: str = field(repr=False)
@@ -133,4 +154,36 @@ class KeyPage:
     """Some keys, oldest first; an empty `next_page_token` means that these were the last."""
 
     keys: tuple[KeyDescription, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """Some groups, oldest first; an empty `next_page_token` means that these were the last."""
+
+    groups: tuple[GroupDescription, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedToken:
+    """A new service token; `secret` is empty where the call repeated an earlier one: it is shown once."""
+
+    token: ServiceToken
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPage:
+    """Some service tokens, oldest first."""
+
+    tokens: tuple[ServiceToken, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """Some changes, newest first."""
+
+    entries: tuple[AuditEntry, ...]
     next_page_token: str

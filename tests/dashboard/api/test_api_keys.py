@@ -12,11 +12,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from structlog.testing import capture_logs
 
 from servicekit.listening import Listen, bind
 from tests.dashboard.world import Dashboard, code_of, running
-from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, Daemon, quotad
+from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, Daemon, limit, quotad
 from tests.support.waiting import eventually
 
 LIMIT = {"metric": "total_tokens", "window": "day", "maxValue": 1000, "modelPattern": "gpt-5*"}
@@ -214,11 +213,20 @@ async def test_a_wrong_page_is_refused(keys: Keys) -> None:
         assert code_of(await keys.operator.get(f"/api/api-keys?{query}")) == (400, "invalid_request")
 
 
+async def test_a_key_shows_its_own_limits_without_its_groups(keys: Keys) -> None:
+    """The page gives them back as the key's set."""
+    created = await keys.create()
+    async with keys.daemon.admin() as admin:
+        group = await admin.create_group("team", limits=[limit("requests", 5)])
+        await admin.update_api_key(created["apiKeyId"], group_id=group.group_id)
+    assert [found["metric"] for found in (await keys.get(created["apiKeyId"]))["limits"]] == ["total_tokens"]
+
+
 async def test_a_key_is_made_in_the_name_of_the_session_that_asked(keys: Keys) -> None:
-    with capture_logs() as logged:
-        await keys.create()
-    [made] = [event for event in logged if event["event"] == "api key created"]
-    assert re.fullmatch(r"operator session=[0-9a-f]{12} address=127\.0\.0\.1", made["actor"])
+    await keys.create()
+    async with keys.daemon.admin() as admin:
+        [made] = (await admin.list_audit_entries()).entries
+    assert re.fullmatch(r"operator session=[0-9a-f]{12} address=127\.0\.0\.1", made.author.actor)
 
 
 async def test_quotad_away_is_told_as_such_and_everything_else_goes_on(dashboard: Dashboard) -> None:

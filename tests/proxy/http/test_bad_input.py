@@ -65,6 +65,16 @@ async def test_a_disabled_or_expired_key_is_refused_and_logged_once(world: World
         assert (await client.get("/v1/usage")).status_code == 401
 
 
+async def test_a_secret_that_was_replaced_is_refused(world: World) -> None:
+    key = await world.create_key(GENEROUS)
+    async with Connection(world.quotad, ADMIN_TOKEN) as connection:
+        await AdminClient(connection, "test").rotate_api_key(key.api_key.api_key_id)
+    response = await post(world, key, json=BODY)
+    assert (response.status_code, error_of(response)["code"]) == (401, "invalid_api_key")
+    async with world.http(key) as client:
+        assert (await client.get("/v1/usage")).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("content", "param", "code"),
     [
