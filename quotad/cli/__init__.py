@@ -1,4 +1,4 @@
-"""The command `quotad`: the daemon, its migrations and check, keys, and the whole stack on one machine."""
+"""The command `quotad`: the daemon, its migrations and check, what operators edit, and the stack on one machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from quotad.cli import daemon, keys
+from quotad.cli import daemon, groups, keys, tokens
 from quotad.cli.up import up
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
@@ -18,6 +18,9 @@ app.command()(daemon.serve)
 app.command()(daemon.migrate)
 app.command()(daemon.audit)
 app.add_typer(keys.app, name="keys")
+app.add_typer(groups.app, name="groups")
+app.add_typer(tokens.app, name="tokens")
+app.command()(tokens.audit_log)
 
 
 def main() -> NoReturn:

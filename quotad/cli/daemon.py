@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 import uvloop
 
-from quotad.cli.output import print_json, rfc3339
+from quotad.cli.output import print_json
+from quotad.cli.records import rfc3339
 from quotad.errors import StoreUnavailable
 from quotad.server.daemon import MIGRATIONS
 from quotad.server.daemon import serve as serve_until_stopped

@@ -2,97 +2,79 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from quotad.cli.connection import with_admin
-from quotad.cli.limits import parse_limit
-from quotad.cli.output import (
-    description_record,
-    key_record,
-    key_state,
-    limit_text,
-    print_json,
-    print_table,
-    rfc3339,
-    status_row,
-)
+from quotad.cli.limits import Limits, ShadowLimits, TimeZone, changed_limits, given_limits
+from quotad.cli.lookup import AsJson, Tenant, all_keys, find_group, find_key
+from quotad.cli.output import key_state, limit_text, limits_text, print_json, print_statuses, print_table
+from quotad.cli.policies import MissingUsage, OutputTokens, PolicyOptions, QuotadUnavailable, UnknownPrice
+from quotad.cli.records import description_record, key_record, rfc3339
 from quotad.client.admin import AdminClient
-from quotad.client.types import (
-    DEFAULT_TENANT,
-    UNSET,
-    ApiKey,
-    KeyDescription,
-    KeyPolicies,
-    OnMissingUsage,
-)
-from quotad.errors import InvalidRequest, ResourceNotFound
+from quotad.client.types import DEFAULT_TENANT, UNSET, ApiKey, CreatedKey, KeyPolicies, Unset
 from servicekit.commands import CommandFailed, CommandNotBegun
-
-IDS_SHOWN_MAX = 10
-"""Of keys that share a name; more would not be one line."""
 
 app = typer.Typer(help="API keys and their limits.", no_args_is_help=True)
 
+NONE = "none"
+
 Key = Annotated[str, typer.Argument(metavar="KEY", help="A key's id, or its name where only one key has it.")]
-Tenant = Annotated[str, typer.Option(help="The tenant of the key.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Limits = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--limit",
-        metavar="METRIC:WINDOW:MAX[:MODEL]",
-        help="Such as total_tokens:day:100000 or requests:minute:60:gpt-5*. May be given several times.",
-    ),
+GroupOption = Annotated[
+    str | None,
+    typer.Option("--group", metavar="GROUP", help="The group whose limits bind the key too, by its id or name."),
 ]
 Models = Annotated[
     list[str] | None, typer.Option("--model", help="A model that the key may use, or prefix*. Default: every model.")
 ]
 ExpireTime = Annotated[str | None, typer.Option(help="When the key ends, such as 2030-01-31T00:00:00Z.")]
-MissingUsage = Annotated[OnMissingUsage | None, typer.Option(help="What to charge where the upstream reports nothing.")]
-OutputTokens = Annotated[int | None, typer.Option(help="Output tokens held for a request that names no maximum.")]
+GraceSeconds = Annotated[int, typer.Option(min=0, help="How long the present secret still works.")]
 
 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What people call the key.")],
+    *,
     limit: Limits = None,
+    shadow_limit: ShadowLimits = None,
+    time_zone: TimeZone = "UTC",
+    group: GroupOption = None,
     model: Models = None,
     expire_time: ExpireTime = None,
     on_missing_usage: MissingUsage = None,
     default_output_tokens: OutputTokens = None,
+    on_quotad_unavailable: QuotadUnavailable = None,
+    on_unknown_price: UnknownPrice = None,
     tenant: Tenant = DEFAULT_TENANT,
     as_json: AsJson = False,
 ) -> None:
     """Make a key. Its secret is printed this once."""
-    limits = [parse_limit(text) for text in limit or ()]
-    created = with_admin(
-        lambda admin: admin.create_api_key(
+    limits = given_limits(limit, shadow_limit, time_zone)
+    options = PolicyOptions(on_missing_usage, default_output_tokens, on_quotad_unavailable, on_unknown_price)
+    policies = options.applied_to(KeyPolicies())
+    ends = None if expire_time is None else _time(expire_time)
+
+    async def make(admin: AdminClient) -> CreatedKey:
+        group_id = await _group_id(admin, group, tenant)
+        return await admin.create_api_key(
             name,
             limits=limits,
             tenant_id=tenant,
             allowed_models=model or (),
-            expire_time=None if expire_time is None else _time(expire_time),
-            policies=_policies(KeyPolicies(), on_missing_usage, default_output_tokens),
+            expire_time=ends,
+            policies=policies,
+            group_id="" if isinstance(group_id, Unset) else group_id,
         )
-    )
-    if not created.secret:
-        raise CommandFailed(
-            f"{created.api_key.api_key_id} was made, but the answer with its secret was lost: delete it, make another"
-        )
-    if as_json:
-        print_json(key_record(created.api_key) | {"secret": created.secret})
-        return
-    _print_key(created.api_key)
-    typer.echo(f"secret: {created.secret}  (shown this once)")
+
+    _print_created(with_admin(make), "delete it, make another", as_json=as_json)
 
 
 @app.command("list")
 def list_(tenant: Tenant = DEFAULT_TENANT, as_json: AsJson = False) -> None:
     """List the keys, oldest first."""
-    found = with_admin(lambda admin: _all(admin, tenant))
+    found = with_admin(lambda admin: all_keys(admin, tenant))
     if as_json:
         print_json([description_record(description) for description in found])
         return
@@ -101,24 +83,25 @@ def list_(tenant: Tenant = DEFAULT_TENANT, as_json: AsJson = False) -> None:
             item.api_key.api_key_id,
             item.api_key.name,
             key_state(item.api_key, item.server_time),
-            "; ".join(limit_text(limit) for limit in item.api_key.limits) or "no limit",
+            "/".join(group.name for group in item.group_path),
+            limits_text(item.api_key.limits),
         )
         for item in found
     ]
-    print_table(("ID", "NAME", "STATE", "LIMITS"), rows)
+    print_table(("ID", "NAME", "STATE", "GROUP", "LIMITS"), rows)
 
 
 @app.command()
 def show(key: Key, tenant: Tenant = DEFAULT_TENANT, as_json: AsJson = False) -> None:
-    """Show a key and how full its limits are."""
-    description = with_admin(lambda admin: _find(admin, key, tenant))
+    """Show a key and how full the limits are that bind it: its own, then its groups'."""
+    description = with_admin(lambda admin: find_key(admin, key, tenant))
     if as_json:
         print_json(description_record(description))
         return
     _print_key(description.api_key, key_state(description.api_key, description.server_time))
-    columns = ("METRIC", "WINDOW", "MODEL", "ENFORCEMENT", "USED", "HELD", "AVAILABLE", "MAX", "RESETS")
-    if description.limits:
-        print_table(columns, [status_row(status) for status in description.limits])
+    if description.group_path:
+        typer.echo(f"in the group {'/'.join(group.name for group in description.group_path)}")
+    print_statuses(description.limits)
 
 
 @app.command()
@@ -127,26 +110,31 @@ def update(
     *,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     limit: Limits = None,
+    shadow_limit: ShadowLimits = None,
+    time_zone: TimeZone = "UTC",
+    group: GroupOption = None,
     model: Models = None,
     expire_time: ExpireTime = None,
     on_missing_usage: MissingUsage = None,
     default_output_tokens: OutputTokens = None,
+    on_quotad_unavailable: QuotadUnavailable = None,
+    on_unknown_price: UnknownPrice = None,
     tenant: Tenant = DEFAULT_TENANT,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given. `--limit` replaces all limits; a rule that stays keeps its counters.
+    """Change what is given. `--limit` and `--shadow-limit` replace all limits; a rule that stays keeps its counters.
 
-    `--limit none` removes the limits, `--expire-time never` the end.
+    `--limit none` removes the limits, `--expire-time never` the end, `--group none` takes the key out of its group.
     """
-    limits = UNSET if not limit else () if limit == ["none"] else [parse_limit(text) for text in limit]
+    limits = changed_limits(limit, shadow_limit, time_zone)
+    options = PolicyOptions(on_missing_usage, default_output_tokens, on_quotad_unavailable, on_unknown_price)
     ends = UNSET if expire_time is None else None if expire_time == "never" else _time(expire_time)
-    if not any((name, limit, model, expire_time, on_missing_usage)) and default_output_tokens is None:
+    if not any((name, model, expire_time, group, options)) and limits is UNSET:
         raise CommandNotBegun("nothing to change: see quotad keys update --help")
+    options.applied_to(KeyPolicies())  # what cannot be read is told before anything is asked of the daemon
 
     async def edit(admin: AdminClient) -> ApiKey:
-        found = (await _find(admin, key, tenant)).api_key
-        is_new_policy = on_missing_usage is not None or default_output_tokens is not None
-        policies = _policies(found.policies, on_missing_usage, default_output_tokens) if is_new_policy else UNSET
+        found = (await find_key(admin, key, tenant)).api_key
         return await admin.update_api_key(
             found.api_key_id,
             tenant_id=tenant,
@@ -155,10 +143,23 @@ def update(
             limits=limits,
             allowed_models=model or UNSET,
             expire_time=ends,
-            policies=policies,
+            policies=options.applied_to(found.policies) if options else UNSET,
+            group_id=await _group_id(admin, group, tenant),
         )
 
     _print_edited(with_admin(edit), as_json=as_json)
+
+
+@app.command()
+def rotate(key: Key, grace_seconds: GraceSeconds = 0, tenant: Tenant = DEFAULT_TENANT, as_json: AsJson = False) -> None:
+    """Give a key another secret, printed this once. The present one works for the grace, and then only to settle."""
+
+    async def edit(admin: AdminClient) -> CreatedKey:
+        found = (await find_key(admin, key, tenant)).api_key
+        grace = timedelta(seconds=grace_seconds)
+        return await admin.rotate_api_key(found.api_key_id, grace=grace, tenant_id=tenant)
+
+    _print_created(with_admin(edit), "rotate it again", as_json=as_json)
 
 
 @app.command()
@@ -178,45 +179,21 @@ def delete(key: Key, tenant: Tenant = DEFAULT_TENANT, as_json: AsJson = False) -
     """Delete a key for good; open requests are still charged."""
 
     async def edit(admin: AdminClient) -> ApiKey:
-        found = (await _find(admin, key, tenant)).api_key
+        found = (await find_key(admin, key, tenant)).api_key
         return await admin.delete_api_key(found.api_key_id, tenant_id=tenant)
 
     _print_edited(with_admin(edit), as_json=as_json)
 
 
 async def _set_disabled(admin: AdminClient, key: str, tenant: str, *, disabled: bool) -> ApiKey:
-    found = (await _find(admin, key, tenant)).api_key
+    found = (await find_key(admin, key, tenant)).api_key
     return await admin.update_api_key(found.api_key_id, tenant_id=tenant, disabled=disabled)
 
 
-async def _all(admin: AdminClient, tenant: str, name: str = "") -> list[KeyDescription]:
-    page = await admin.list_api_keys(tenant, name)
-    found = list(page.keys)
-    while page.next_page_token:
-        page = await admin.list_api_keys(tenant, name, page_token=page.next_page_token)
-        found.extend(page.keys)
-    return found
-
-
-async def _find(admin: AdminClient, key: str, tenant: str) -> KeyDescription:
-    """The key of this id, else the one of this name; an ambiguous name is an error that lists the ids."""
-    try:
-        return await admin.get_api_key(key, tenant)
-    except (ResourceNotFound, InvalidRequest):  # what cannot be an id may be a name
-        named = await _all(admin, tenant, name=key)
-    if not named:
-        raise CommandFailed(f"no key has the id or name {key!r}: see quotad keys list")
-    if len(named) > 1:
-        ids = ", ".join(item.api_key.api_key_id for item in named[:IDS_SHOWN_MAX])
-        raise CommandFailed(f"{len(named)} keys are named {key!r}, give an id: {ids}")
-    return named[0]
-
-
-def _policies(base: KeyPolicies, on_missing_usage: OnMissingUsage | None, output_tokens: int | None) -> KeyPolicies:
-    return KeyPolicies(
-        on_missing_usage=on_missing_usage or base.on_missing_usage,
-        default_output_tokens=base.default_output_tokens if output_tokens is None else output_tokens,
-    )
+async def _group_id(admin: AdminClient, group: str | None, tenant: str) -> str | Unset:
+    if group is None:
+        return UNSET
+    return "" if group == NONE else (await find_group(admin, group, tenant)).group.group_id
 
 
 def _time(text: str) -> datetime:
@@ -225,6 +202,18 @@ def _time(text: str) -> datetime:
     except ValueError as exc:
         raise CommandNotBegun(f"--expire-time {text}: write a time such as 2030-01-31T00:00:00Z") from exc
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _print_created(created: CreatedKey, remedy: str, *, as_json: bool) -> None:
+    if not created.secret:
+        raise CommandFailed(
+            f"{created.api_key.api_key_id} was edited, but the answer with its secret was lost: {remedy}"
+        )
+    if as_json:
+        print_json(key_record(created.api_key) | {"secret": created.secret})
+        return
+    _print_key(created.api_key)
+    typer.echo(f"secret: {created.secret}  (shown this once)")
 
 
 def _print_edited(key: ApiKey, *, as_json: bool) -> None:

@@ -16,12 +16,13 @@ def test_a_key_is_made_and_shown_as_json(keys: Run) -> None:
     assert created["secret"].startswith(created["secret_prefix"])
     shown = keys("show", created["api_key_id"], "--json").json
     tokens, requests = shown.pop("limits")
+    assert shown.pop("group_path") == []
     assert shown == {name: value for name, value in created.items() if name not in ("secret", "limits")}
     assert tokens.pop("limit_id")
     assert tokens.pop("window_start").endswith("T00:00:00Z")
     assert tokens.pop("reset_time").endswith("T00:00:00Z")
     assert tokens == {
-        "owner": {"api_key_id": created["api_key_id"], "name": "json"},
+        "owner": {"api_key_id": created["api_key_id"], "name": "json", "group_id": ""},
         "metric": "total_tokens",
         "window": "day",
         "time_zone": "UTC",
@@ -58,10 +59,54 @@ def test_a_key_is_edited_by_its_name(keys: Run) -> None:
         "update", "old", "--name", "new", "--expire-time", "2040-01-01", "--default-output-tokens", "9", "--json"
     ).json
     assert (edited["name"], edited["expire_time"]) == ("new", "2040-01-01T00:00:00Z")
-    assert edited["policies"] == {"on_missing_usage": "estimate", "default_output_tokens": 9}
+    assert edited["policies"] == {
+        "on_missing_usage": "estimate",
+        "default_output_tokens": 9,
+        "on_quotad_unavailable": "closed",
+        "unavailable_allowance": None,
+        "on_unknown_price": "refuse",
+        "default_price": None,
+    }
     assert len(edited["limits"]) == 1
     edited = keys("update", "new", "--limit", "none", "--expire-time", "never", "--json").json
     assert (edited["limits"], edited["expire_time"]) == ([], None)
+
+
+def test_policies_are_given_in_words(keys: Run) -> None:
+    options = ("--on-quotad-unavailable", "open:100/60", "--on-unknown-price", "default:1250000/10000000")
+    made = keys("create", "policies", *options, "--json").json["policies"]
+    assert made["unavailable_allowance"] == {"requests": 100, "seconds": 60}
+    assert made["default_price"] == {
+        "microusd_per_million_input_tokens": 1250000,
+        "microusd_per_million_output_tokens": 10000000,
+    }
+    edited = keys("update", "policies", "--on-quotad-unavailable", "closed", "--json").json["policies"]
+    assert (edited["on_quotad_unavailable"], edited["unavailable_allowance"]) == ("closed", None)
+    assert edited["on_unknown_price"] == "default"
+    assert (
+        keys("update", "policies", "--on-unknown-price", "refuse", "--json").json["policies"]["default_price"] is None
+    )
+
+
+def test_limits_may_follow_a_zone_and_may_be_shadows(keys: Run) -> None:
+    options = ("--limit", "requests:day:5", "--limit", "requests:60s:9", "--shadow-limit", "requests:month:7")
+    made = keys("create", "zoned", *options, "--time-zone", "Asia/Seoul", "--json").json["limits"]
+    assert [(limit["window"], limit["time_zone"], limit["enforcement"]) for limit in made] == [
+        ("day", "Asia/Seoul", "enforce"),
+        ("60s", "UTC", "enforce"),
+        ("month", "Asia/Seoul", "shadow"),
+    ]
+    edited = keys("update", "zoned", "--limit", "none", "--shadow-limit", "requests:day:1", "--json").json["limits"]
+    assert [limit["enforcement"] for limit in edited] == ["shadow"]
+
+
+def test_a_key_is_rotated(keys: Run) -> None:
+    created = keys("create", "rotated", "--json").json
+    rotated = keys("rotate", "rotated", "--grace-seconds", "3600", "--json").json
+    assert rotated["api_key_id"] == created["api_key_id"]
+    assert rotated["secret"] != created["secret"]
+    assert rotated["old_secrets_expire_time"]
+    assert "shown this once" in keys("rotate", "rotated").stdout
 
 
 def test_a_key_is_disabled_enabled_and_deleted(keys: Run) -> None:
@@ -122,6 +167,11 @@ def test_a_command_that_cannot_be_done_ends_in_one_line(keys: Run, arguments: li
         ["create"],
         ["create", "x", "--on-missing-usage", "guess"],
         ["create", "x", "--limit", "requests:day:ten"],
+        ["create", "x", "--shadow-limit", "requests:day:ten"],
+        ["create", "x", "--on-quotad-unavailable", "open"],
+        ["create", "x", "--on-unknown-price", "default:1"],
+        ["update", "nobody", "--on-quotad-unavailable", "open:1/x"],
+        ["rotate", "nobody", "--grace-seconds", "-1"],
         ["create", "x", "--expire-time", "soon"],
         ["update", "nobody"],
         ["--what"],
