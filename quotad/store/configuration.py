@@ -132,7 +132,7 @@ async def _statuses(
     """The state of each rule's window at `now`, by the limit's id."""
     placed = [rule.placed(now) for rule in rules]
     windows = await read_windows(connection, tenant_id, placed)
-    return {one.key.limit_id: limit_status(one, windows[one.key].used, windows[one.key].held) for one in placed}
+    return {one.key[0]: limit_status(one, windows[one.key].used, windows[one.key].held) for one in placed}
 
 
 def _unused(placed: Placed) -> WindowState:
