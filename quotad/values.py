@@ -184,6 +184,8 @@ class Denial:
     violations: tuple[Violation, ...]
     retry_after: timedelta | None
     """The earliest moment at which it could fit if nothing else were admitted; None where waiting does not help."""
+    now: datetime | None = field(default=None, compare=False)
+    """The database's time when it was judged; not on the wire."""
 
     @property
     def never_fits(self) -> bool:
@@ -230,6 +232,8 @@ class Reservation:
     unreserved: bool = False
     basis: Basis | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    forced_reason: str = ""
+    """Why an operator gave its hold back by force; empty where none did."""
 
 
 @dataclass(frozen=True, slots=True)

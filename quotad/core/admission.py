@@ -78,7 +78,7 @@ def _judge_tight(amounts: Amounts, minimums: Amounts, tight: Sequence[Standing],
         _violation(item, needed) for item in enforced if (needed := _needed(amounts, minimums, item)) > item.room
     )
     if violations:
-        return Denial(violations, _retry_after(violations, now))
+        return Denial(violations, _retry_after(violations, now), now)
     granted = dict(amounts)
     for item in enforced:
         metric = item.placed.rule.limit.metric

@@ -116,10 +116,10 @@ class Draft:
         self.write(after, reason)
 
     def expire(self, found: Reservation) -> Reservation:
-        """Give back what is held by a reservation whose lease has lapsed."""
+        """Give back what is held by a reservation whose lease has lapsed, or is ended; `expire_time` says when."""
         for hold in found.holds:
             self.window(hold.window).held -= hold.held
-        after = expired(found)
+        after = expired(found, min(self.state.lapses_at(found), self.state.now))
         self.write(after)
         return after
 

@@ -153,6 +153,8 @@ class Expire:
     """Take a lapsed reservation out of `held`; nothing happens to one that is not lapsed, or not open."""
 
     reservation_id: str
+    forced: bool = False
+    """An operator ends its lease: it counts as lapsed."""
 
 
 @dataclass(frozen=True, slots=True)

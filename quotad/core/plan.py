@@ -68,8 +68,10 @@ def _touches_holds(state: LedgerState, bound: Bound, found: Reservation) -> bool
     match bound.operation:
         case Finalize() | Release() | Reserve():
             return True
-        case RenewOne() | Expire() | Read():
+        case RenewOne() | Read():
             return found.state is ReservationState.RESERVED and state.is_lapsed(found)
+        case Expire(forced=forced):
+            return found.state is ReservationState.RESERVED and (forced or state.is_lapsed(found))
         case _:
             assert_never(bound.operation)
 

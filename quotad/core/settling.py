@@ -144,10 +144,12 @@ def read(draft: Draft, operation: Read) -> ReadAnswer:
 
 def expire(draft: Draft, operation: Expire) -> ExpireAnswer:
     found = draft.reservation(operation.reservation_id)
-    lapsed = found is not None and found.state is ReservationState.RESERVED and draft.is_lapsed(found)
-    if found is not None and lapsed:
+    if found is None or found.state is not ReservationState.RESERVED:
+        return ExpireAnswer(operation.reservation_id, expired=False)
+    ended = operation.forced or draft.is_lapsed(found)
+    if ended:
         draft.expire(found)
-    return ExpireAnswer(operation.reservation_id, lapsed)
+    return ExpireAnswer(operation.reservation_id, ended)
 
 
 def _settled(

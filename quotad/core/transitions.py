@@ -63,6 +63,7 @@ def finalized(
         unreserved=found.unreserved,
         basis=basis_of(operation),
         labels={**found.labels, **operation.labels} if operation.labels else found.labels,
+        forced_reason=found.forced_reason,
     )
 
 
@@ -71,9 +72,9 @@ def released(found: Reservation, now: datetime) -> Reservation:
     return replace(found, state=ReservationState.RELEASED, settle_time=now, basis=Basis.NONE)
 
 
-def expired(found: Reservation) -> Reservation:
-    """The reservation, out of its lease."""
-    return replace(found, state=ReservationState.EXPIRED)
+def expired(found: Reservation, at: datetime) -> Reservation:
+    """The reservation, out of its lease, which ended at that time."""
+    return replace(found, state=ReservationState.EXPIRED, expire_time=at)
 
 
 def renewed(found: Reservation, lease: timedelta, now: datetime) -> Reservation:
