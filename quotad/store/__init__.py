@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from quotad.store import statements
+from quotad.store.audit import Auditor
 from quotad.store.audit_log import AuditLog
 from quotad.store.connections import Connections, StoreSettings
 from quotad.store.groups import Groups
 from quotad.store.keys import Keys
 from quotad.store.ledger import Ledger
+from quotad.store.limits import Limits
+from quotad.store.refusals import Refusals
+from quotad.store.reservations import Reservations
+from quotad.store.retention import Retention
 from quotad.store.tokens import Tokens
+from quotad.store.usage import Usage
 
 __all__ = ["Store", "StoreSettings"]
 
 
 class Store:
-    """One database: the ledger, its keys and groups, the service tokens, and the log of edits."""
+    """One database: the ledger, what is read of it and for how long it is kept, and how it is administered."""
 
     def __init__(self, connections: Connections, settings: StoreSettings) -> None:
         self._connections = connections
-        self.ledger = Ledger(connections, settings)
+        self.refusals = Refusals(connections, settings.refusal_entries_max)
+        self.ledger = Ledger(connections, settings, self.refusals)
         self.keys = Keys(connections, settings)
         self.groups = Groups(connections)
         self.tokens = Tokens(connections)
         self.audit_log = AuditLog(connections)
+        self.limits = Limits(connections)
+        self.reservations = Reservations(connections, settings)
+        self.usage = Usage(connections)
+        self.retention = Retention(connections, settings)
+        self.auditor = Auditor(settings)
 
     @classmethod
     async def open(cls, settings: StoreSettings) -> Store:
@@ -33,6 +47,12 @@ class Store:
         """Raise `StoreUnavailable` or `Overloaded` unless the database answers."""
         async with self._connections.acquire() as connection:
             await connection.fetchval(statements.CLOCK)
+
+    async def now(self) -> datetime:
+        """The database's time."""
+        async with self._connections.acquire() as connection:
+            now: datetime = await connection.fetchval(statements.CLOCK)
+        return now
 
     async def close(self) -> None:
         await self.ledger.close()

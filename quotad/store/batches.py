@@ -13,6 +13,7 @@ from quotad.store.connections import Connection, StoreSettings
 from quotad.store.failures import ConfigurationMoved, PlanAgain, translated
 from quotad.store.locked import OUTAGE_AFTER, run_locked
 from quotad.store.optimistic import OptimisticPath, is_blocked_by_holds
+from quotad.store.refusals import Refusals
 
 PLANS_MAX = 20
 """Plans made for one batch before it answers `OVERLOADED`; each new one means that somebody else got ahead."""
@@ -24,16 +25,26 @@ TIME_IS_UP = DeadlinePassed("the operation's time was up before it was written")
 class Batches:
     """Runs batches on connections that the caller holds."""
 
-    def __init__(self, cache: Cache, settings: StoreSettings, on_miss: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        settings: StoreSettings,
+        refusals: Refusals,
+        on_miss: Callable[[], object] = lambda: None,
+    ) -> None:
         self._cache = cache
         self._settings = settings
+        self._refusals = refusals
         self._optimistic = OptimisticPath(cache, settings)
         self._on_miss = on_miss
 
     async def run(self, connection: Connection, tenant_id: str, operations: Sequence[Bound]) -> list[PlanAnswer]:
         """One answer per operation, in order. Raises `ConfigurationMoved` where the keys must be looked up again."""
         with translated():
-            return await self._run(connection, tenant_id, operations)
+            answers = await self._run(connection, tenant_id, operations)
+        for bound, answer in zip(operations, answers, strict=True):
+            self._refusals.note_answer(tenant_id, bound, answer)
+        return answers
 
     async def _run(self, connection: Connection, tenant_id: str, operations: Sequence[Bound]) -> list[PlanAnswer]:
         usual = await self._optimistic.usual(connection, tenant_id, operations)

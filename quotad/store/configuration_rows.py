@@ -35,7 +35,7 @@ def key_config_from(row: Row, own: Iterable[Row], of_groups: Iterable[Rule]) -> 
 
 
 def rules_from(rows: Iterable[Row], owner: LimitOwner) -> tuple[Rule, ...]:
-    return tuple(Rule(_limit_from(row), owner, row["create_time"]) for row in rows)
+    return tuple(Rule(limit_from(row), owner, row["create_time"]) for row in rows)
 
 
 def limits_by_owner(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
@@ -107,7 +107,7 @@ def _api_key_from(row: Row, limits: tuple[Limit, ...]) -> ApiKey:
     )
 
 
-def _limit_from(row: Row) -> Limit:
+def limit_from(row: Row) -> Limit:
     return Limit(
         metric=row["metric"],
         window=Window(WindowKind(row["window_kind"]), row["window_seconds"], row["time_zone"]),

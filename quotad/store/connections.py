@@ -54,6 +54,15 @@ class StoreSettings:
     cache: CacheBounds = field(default_factory=CacheBounds)
     horizon_seconds: float = 7 * 86400.0
     """How long a reservation that is no longer open is kept, so that a repeat is recognised."""
+    usage_retention_seconds: float = 400 * 86400.0
+    refusal_retention_seconds: float = 30 * 86400.0
+    purge_batch_rows: int = 500
+    """Few enough that nobody waits long for the windows that a batch touches."""
+    purge_pause_seconds: float = 1.0
+    refusal_entries_max: int = 100_000
+    """Counts of refusals, by key, limit and minute, that may wait to be written; 40 MB with all their samples."""
+    audit_seconds_max: float = 60.0
+    """Longest check of one tenant's conservation."""
 
 
 class Connections:

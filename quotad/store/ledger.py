@@ -30,7 +30,7 @@ from quotad.core.reserving import check, require_working
 from quotad.core.state import LedgerState
 from quotad.core.validation import check_subject, check_whether
 from quotad.errors import QuotaExceeded
-from quotad.store import statements
+from quotad.store import statements, statements_retention
 from quotad.store.batches import Batches
 from quotad.store.cache import Cache
 from quotad.store.configuration import describe, load_configuration, read_windows
@@ -39,6 +39,7 @@ from quotad.store.lanes import Lanes
 from quotad.store.locked import OUTAGE_AFTER
 from quotad.store.optimistic import is_blocked_by_holds
 from quotad.store.performer import Performer
+from quotad.store.refusals import Refusals
 from quotad.store.resolution import Resolver, Target
 from quotad.values import KeyDescription, Reservation, Scope, Subject
 
@@ -49,13 +50,17 @@ class Ledger:
     """Reserve, renew, settle and read, on one database."""
 
     def __init__(
-        self, connections: Connections, settings: StoreSettings, on_miss: Callable[[], object] = lambda: None
+        self,
+        connections: Connections,
+        settings: StoreSettings,
+        refusals: Refusals,
+        on_miss: Callable[[], object] = lambda: None,
     ) -> None:
         self._connections = connections
         self._settings = settings
         self._cache = Cache(settings.cache)
         self._resolver = Resolver(self._cache)
-        self._batches = Batches(self._cache, settings, on_miss)
+        self._batches = Batches(self._cache, settings, refusals, on_miss)
         self._lanes = Lanes(
             connections,
             self._batches.run,
@@ -136,10 +141,10 @@ class Ledger:
         grace = timedelta(seconds=self._settings.default_lease_seconds)
         async with self._connections.acquire() as connection:
             await connection.execute(statements.NOTE_SWEEP, OUTAGE_AFTER, grace)
-            tenants = [row["tenant_id"] for row in await connection.fetch(statements.TENANTS)]
+            lapsed = await connection.fetch(statements_retention.LAPSED_TENANTS)
         moved = 0
-        for tenant_id in tenants:
-            while count := await self._expire_lapsed(tenant_id):
+        for row in lapsed:
+            while count := await self._expire_lapsed(row["tenant_id"]):
                 moved += count
         return moved
 

@@ -8,10 +8,11 @@ it waited, is made again in a new transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import asyncpg
 
@@ -41,8 +42,16 @@ class Exact:
     reservations: tuple[Reservation, ...]
 
 
+Beside: TypeAlias = "Callable[[Connection], Awaitable[object]]"
+"""What else is written in the transaction of a plan that writes."""
+
+
 async def run_locked(
-    connection: Connection, settings: StoreSettings, tenant_id: str, operations: Sequence[Bound]
+    connection: Connection,
+    settings: StoreSettings,
+    tenant_id: str,
+    operations: Sequence[Bound],
+    beside: Beside | None = None,
 ) -> Exact:
     """Answer the operations of one tenant in one transaction; raises `PlanAgain` when nothing could be decided."""
     transaction = connection.transaction(isolation="read_committed")
@@ -57,6 +66,8 @@ async def run_locked(
         if decided.writes:
             windows |= await _apply(connection, state, config_version, decided.writes, end_of(operations, state.now))
             await _drop_pending(connection, tenant_id, operations, decided.writes)
+        if decided.writes and beside is not None:
+            await beside(connection)
     except BaseException:
         with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             await transaction.rollback()

@@ -34,6 +34,7 @@ def reservation_from(row: Row) -> Reservation:
         unreserved=row["unreserved"],
         basis=Basis(row["basis"]) if row["basis"] else None,
         labels=row["labels"] or {},
+        forced_reason=row["forced_reason"] or "",
     )
 
 

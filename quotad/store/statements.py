@@ -12,13 +12,11 @@ NOTE_SWEEP = "SELECT quotad.note_sweep_v1($1, $2)"
 # For the transaction; more than one operation at a time waits for a shorter time: see `quotad.store.lanes`.
 LOCK_TIMEOUT = "SELECT set_config('lock_timeout', $1, true)"
 
-TENANTS = "SELECT tenant_id FROM quotad.tenants ORDER BY tenant_id"
-
 # Oldest first, over the index of open reservations; none while the ledger comes back from an outage.
 LAPSED = """
 SELECT r.reservation_id
 FROM quotad.reservations AS r LEFT JOIN quotad.lease_clock AS c ON true
-WHERE r.tenant_id = $1 AND r.state = 'reserved' AND r.expire_time <= clock_timestamp()
+WHERE r.tenant_id = $1 AND r.state = 'reserved' AND r.expire_time <= statement_timestamp()
     AND (c.lease_floor IS NULL OR c.lease_floor <= clock_timestamp())
     AND (c.last_sweep_time IS NULL OR c.last_sweep_time >= clock_timestamp() - $3::interval)
 ORDER BY r.expire_time LIMIT $2
@@ -48,6 +46,7 @@ WITH settled AS (
     FROM quotad.reservations AS r
     CROSS JOIN LATERAL unnest(r.hold_limit_ids, r.hold_window_starts, r.hold_amounts, r.hold_charges)
         AS h (limit_id, window_start, held, charged)
+    WHERE $1::text IS NULL OR r.tenant_id = $1
     GROUP BY r.tenant_id, h.limit_id, h.window_start
 )
 SELECT coalesce(w.tenant_id, s.tenant_id) AS tenant_id, coalesce(w.limit_id, s.limit_id)::text AS limit_id,
@@ -55,10 +54,10 @@ SELECT coalesce(w.tenant_id, s.tenant_id) AS tenant_id, coalesce(w.limit_id, s.l
     coalesce(w.held, 0)::bigint AS held, coalesce(s.held, 0)::bigint AS held_by_reservations,
     coalesce(w.used, 0)::bigint AS used,
     (coalesce(w.used_purged, 0) + coalesce(s.charged, 0))::bigint AS charged_to_reservations
-FROM quotad.windows AS w
+FROM (SELECT * FROM quotad.windows WHERE $1::text IS NULL OR tenant_id = $1) AS w
 FULL JOIN settled AS s
     ON s.tenant_id = w.tenant_id AND s.limit_id = w.limit_id AND s.window_start = w.window_start
 WHERE coalesce(w.held, 0) <> coalesce(s.held, 0)
     OR coalesce(w.used, 0) <> coalesce(w.used_purged, 0) + coalesce(s.charged, 0)
-ORDER BY 1, 2, 3
+ORDER BY 1, 2, 3 LIMIT $2
 """
