@@ -8,6 +8,7 @@ from protos.quota.v1 import quota_pb2 as pb
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from quotad.server.admin_calls import Context, allowed_tenant, author_of, page_size_of
 from quotad.server.admin_groups import GroupCalls
+from quotad.server.admin_records import RecordCalls
 from quotad.server.admin_tokens import TokenCalls
 from quotad.server.edits import key_changes, key_draft
 from quotad.server.tokens import TokenBook
@@ -16,7 +17,7 @@ from quotad.wire.keys import api_key_message, description_message
 from quotad.wire.scalars import read_duration
 
 
-class AdminServicer(GroupCalls, TokenCalls, rpc.AdminServiceServicer):
+class AdminServicer(GroupCalls, TokenCalls, RecordCalls, rpc.AdminServiceServicer):
     """`quota.v1.AdminService` on one store."""
 
     def __init__(self, store: Store, tokens: TokenBook) -> None:

@@ -99,6 +99,9 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
             tasks.create_task(health.watch(stopping))
             tasks.create_task(tokens.keep_fresh(stopping))
             tasks.create_task(sweeper.run(store.ledger, stopping, metrics.holds_expired.inc))
+            tasks.create_task(store.retention.run(stopping, metrics.RETENTION))
+            tasks.create_task(store.refusals.run(stopping, metrics.REFUSALS))
+            tasks.create_task(store.auditor.run(stopping, settings.audit_pause_seconds, metrics.note_audit))
             tasks.create_task(metrics_http.serve(sockets=[metrics_socket]))
             try:
                 yield Running(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from quotad.core.operations import SettleAnswer
-from quotad.values import ReservationState
+from quotad.store import refusals, retention
+from quotad.values import Limit, ReservationState
 
 OK = "OK"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -18,6 +19,43 @@ unreserved_settlements = Counter("quotad_unreserved_settlements", "Usage charged
 finalized_after_release = Counter(
     "quotad_finalized_after_release", "Usage that was not charged because its reservation had been released."
 )
+refusals_counted = Counter(
+    "quotad_refusals",
+    "Times that a limit refused, or would have refused where it is a shadow limit.",
+    ["metric", "window", "enforcement"],
+)
+refusals_dropped = Counter(
+    "quotad_refusals_dropped", "Refusals that were not counted by key, limit and minute: too many waited to be written."
+)
+reservations_rolled_up = Counter("quotad_reservations_rolled_up", "Settled reservations added to the usage totals.")
+reservations_purged = Counter("quotad_reservations_purged", "Reservations deleted after their horizon.")
+roll_up_lag_seconds = Gauge(
+    "quotad_roll_up_lag_seconds",
+    "Age of the oldest settlement that is not in the usage totals; usually below a minute.",
+)
+purge_lag_seconds = Gauge("quotad_purge_lag_seconds", "For how long the oldest settled reservation has been due.")
+conservation_violations = Gauge(
+    "quotad_conservation_violations", "Windows that did not add up in the last check; any is a defect."
+)
+audits = Counter("quotad_audits", "Checks of the whole ledger that came to an end.")
+
+
+def note_refused(limit: Limit, refused: int) -> None:
+    refusals_counted.labels(limit.metric, str(limit.window), limit.enforcement.value).inc(refused)
+
+
+def note_lags(lags: retention.Lags) -> None:
+    roll_up_lag_seconds.set(lags.roll_up)
+    purge_lag_seconds.set(lags.purge)
+
+
+def note_audit(differences: int) -> None:
+    audits.inc()
+    conservation_violations.set(differences)
+
+
+REFUSALS = refusals.Watch(refused=note_refused, dropped=refusals_dropped.inc)
+RETENTION = retention.Watch(rolled_up=reservations_rolled_up.inc, purged=reservations_purged.inc, lags=note_lags)
 
 
 def note_call(rpc: str, reason: str, seconds: float) -> None:

@@ -13,6 +13,7 @@ from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(gt=0)]
+LongSeconds = Annotated[float, Field(gt=0, le=10 * 366 * 86_400)]
 
 TOKEN_CHARACTERS_MIN = 16
 """Shorter than that a service token can be guessed."""
@@ -42,6 +43,23 @@ class DaemonSettings(ServiceSettings):
     stop_seconds: Seconds = 10.0
     """How long accepted calls may take after the daemon was told to stop."""
 
+    horizon_seconds: LongSeconds = 7 * 86_400.0
+    """How long a settled reservation is kept, so that a repeat is recognised; senders give up before it ends."""
+    usage_retention_seconds: LongSeconds = 400 * 86_400.0
+    """How long hourly usage totals are kept: a year and a month."""
+    refusal_retention_seconds: LongSeconds = 30 * 86_400.0
+    """How long counts and samples of refusals are kept."""
+    refusal_entries_max: Count = 100_000
+    """Counts of refusals, by key, limit and minute, that may wait to be written; further ones are dropped."""
+    purge_batch_rows: Count = 500
+    """Rows deleted in one transaction: few, so that nobody waits long for the windows that they touch."""
+    purge_pause_seconds: Seconds = 1.0
+    """Between two looks at what is due."""
+    audit_pause_seconds: Annotated[float, Field(ge=0, le=10 * 366 * 86_400)] = 3600.0
+    """Between two checks of conservation, each of which reads the whole ledger; 0 for none."""
+    audit_seconds_max: Seconds = 60.0
+    """Longest check; a ledger that takes longer is checked by `quotad audit`."""
+
     @field_validator("bootstrap_data_token", "bootstrap_admin_token")
     @classmethod
     def _is_token(cls, value: SecretStr) -> SecretStr:
@@ -65,6 +83,13 @@ class DaemonSettings(ServiceSettings):
             statement_timeout_seconds=self.statement_timeout_seconds,
             lock_timeout_seconds=self.lock_timeout_seconds,
             default_lease_seconds=self.default_lease_seconds,
+            horizon_seconds=self.horizon_seconds,
+            usage_retention_seconds=self.usage_retention_seconds,
+            refusal_retention_seconds=self.refusal_retention_seconds,
+            refusal_entries_max=self.refusal_entries_max,
+            purge_batch_rows=self.purge_batch_rows,
+            purge_pause_seconds=self.purge_pause_seconds,
+            audit_seconds_max=self.audit_seconds_max,
         )
 
 

@@ -31,6 +31,7 @@ class Action(StrEnum):
     ROTATE = "rotate"
     DELETE = "delete"
     REVOKE = "revoke"
+    FORCE_RELEASE = "force_release"
 
 
 class ResourceKind(StrEnum):
@@ -39,6 +40,7 @@ class ResourceKind(StrEnum):
     API_KEY = "api_key"
     GROUP = "group"
     TOKEN = "token"  # noqa: S105
+    RESERVATION = "reservation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,11 @@ def limits_by_owner(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
     return found
 
 
+def owner_from(row: Row) -> LimitOwner:
+    """The key or group of a limit that is listed with its `owner_name`."""
+    return LimitOwner(row["api_key_id"] or "", row["owner_name"], row["group_id"] or "")
+
+
 def group_from(row: Row, limits: tuple[Limit, ...]) -> Group:
     return Group(
         group_id=row["group_id"],

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import uuid
 
-from quotad.core.state import Placed, Rule, WindowKey, limit_status
+from quotad.core.state import Placed, Rule, limit_status
 from quotad.core.validation import check_id
 from quotad.errors import InvalidRequest
 from quotad.records import LimitOrder, Page
 from quotad.store import statements_records as statements
+from quotad.store.configuration_rows import Row, limit_from, owner_from
 from quotad.store.connections import Connections
 from quotad.store.pages import check_page_size, page_token, read_page_token
-from quotad.store.configuration_rows import Row, limit_from
-from quotad.values import LimitOwner, LimitStatus
+from quotad.values import LimitStatus
 
 FIRST_PLACE = (float("-inf"), str(uuid.UUID(int=0)))
 
@@ -44,8 +44,8 @@ class Limits:
 
 
 def _status_from(row: Row) -> LimitStatus:
-    rule = Rule(limit_from(row), LimitOwner(row["api_key_id"], row["owner_name"]), row["create_time"])
+    rule = Rule(limit_from(row), owner_from(row), row["create_time"])
     if row["window_start"] is None:
         return limit_status(rule.placed(row["now"]), 0, 0)
-    placed = Placed(rule, WindowKey(rule.limit.limit_id, row["window_start"]), row["reset_time"])
+    placed = Placed(rule, (rule.limit.limit_id, row["window_start"]), row["reset_time"])
     return limit_status(placed, row["used"], row["held"])

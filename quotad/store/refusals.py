@@ -20,11 +20,11 @@ from quotad.core.validation import check_id
 from quotad.errors import InvalidRequest, Refused, Unavailable
 from quotad.records import Page, RefusalCount, RefusalSample
 from quotad.store import statements_records as statements
+from quotad.store.configuration_rows import Row, limit_from, owner_from
 from quotad.store.connections import Connections
 from quotad.store.loops import every
 from quotad.store.pages import check_page_size, page_token, read_page_token, read_time_text, time_text
-from quotad.store.configuration_rows import Row, limit_from
-from quotad.values import BlockedBy, Enforcement, Limit, LimitOwner, Violation
+from quotad.values import BlockedBy, Enforcement, Limit, Violation
 
 SAMPLES_MAX = 10
 FLUSH_SECONDS = 1.0
@@ -231,7 +231,7 @@ def _count_from(row: Row) -> RefusalCount:
         minute=row["minute"],
         api_key_id=row["refused_key_id"],
         limit=limit_from(row),
-        owner=LimitOwner(row["api_key_id"], row["owner_name"] or ""),
+        owner=owner_from(row),
         enforcement=Enforcement(row["refused_by"]),
         refused=row["refused"],
         samples=tuple(_sample_from(sample) for sample in row["samples"]),

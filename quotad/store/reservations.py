@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from quotad.administration import Author
 from quotad.core.operations import Bound, Expire, ExpireAnswer
 from quotad.core.validation import REASON_BYTES_MAX, check_id, check_text
 from quotad.errors import InvalidRequest, Overloaded, ReservationNotFound
 from quotad.records import Page
-from quotad.store import statements, statements_records
+from quotad.store import audit_log, statements, statements_records
+from quotad.store.audit_log import Action, Change, ResourceKind
 from quotad.store.connections import Connection, Connections, StoreSettings
 from quotad.store.failures import ConnectionLost, PlanAgain
 from quotad.store.locked import Beside, run_locked
@@ -64,11 +66,11 @@ class Reservations:
         return _page(rows, page_size, lambda row: page_token(time_text(row[order]), row["reservation_id"]))
 
     async def force_release(
-        self, tenant_id: str, reservation_id: str, reason: str, beside: Beside | None = None
+        self, tenant_id: str, reservation_id: str, reason: str, author: Author
     ) -> tuple[Reservation, bool]:
-        """Move an open reservation to EXPIRED, and note why; whether this call did. What it used is charged late.
+        """Move an open reservation to EXPIRED, and note who did and why; whether this call did.
 
-        `beside` is awaited in the same transaction, if anything changes. Raises `ReservationNotFound`.
+        What it used is charged late. Raises `ReservationNotFound`.
         """
         check_id("tenant_id", tenant_id)
         check_id("reservation_id", reservation_id)
@@ -78,8 +80,8 @@ class Reservations:
 
         async def note(connection: Connection) -> None:
             await connection.execute(statements_records.NOTE_FORCED, tenant_id, reservation_id, reason)
-            if beside is not None:
-                await beside(connection)
+            change = Change(Action.FORCE_RELEASE, ResourceKind.RESERVATION, reservation_id, after={"reason": reason})
+            await audit_log.note(connection, tenant_id, author, change)
 
         changed = await self._expire(tenant_id, reservation_id, note)
         async with self._connections.acquire() as connection:

@@ -3,21 +3,24 @@
 # `rank` orders by the reset, never last, or by how full the current window is, the fullest first.
 LIST_LIMITS = """
 WITH listed AS (
-    SELECT l.*, k.name AS owner_name, w.window_start, w.reset_time,
+    SELECT l.*, coalesce(k.name, g.name) AS owner_name, w.window_start, w.reset_time,
         coalesce(w.used, 0) AS used, coalesce(w.held, 0) AS held,
         CASE WHEN $3 = 'reset' THEN coalesce(extract(epoch FROM w.reset_time)::float8, 'infinity')
             WHEN l.max_value = 0 THEN -1
             ELSE -(coalesce(w.used + w.held, 0) / l.max_value::float8)
         END AS rank
     FROM quotad.limits AS l
-    JOIN quotad.api_keys AS k ON k.tenant_id = l.tenant_id AND k.api_key_id = l.api_key_id
+    LEFT JOIN quotad.api_keys AS k
+        ON k.tenant_id = l.tenant_id AND k.api_key_id = l.api_key_id AND k.delete_time IS NULL
+    LEFT JOIN quotad.groups AS g ON g.tenant_id = l.tenant_id AND g.group_id = l.group_id AND g.delete_time IS NULL
     LEFT JOIN LATERAL (
         SELECT c.window_start, c.reset_time, c.used, c.held FROM quotad.windows AS c
         WHERE c.tenant_id = l.tenant_id AND c.limit_id = l.limit_id AND c.window_start <= statement_timestamp()
             AND (c.reset_time IS NULL OR c.reset_time > statement_timestamp())
         ORDER BY c.window_start DESC LIMIT 1
     ) AS w ON true
-    WHERE l.tenant_id = $1 AND l.remove_time IS NULL AND k.delete_time IS NULL AND ($2 = '' OR l.api_key_id = $2)
+    WHERE l.tenant_id = $1 AND l.remove_time IS NULL AND coalesce(k.name, g.name) IS NOT NULL
+        AND ($2 = '' OR coalesce(l.api_key_id, l.group_id) = $2)
 )
 SELECT *, statement_timestamp() AS now FROM listed
 WHERE (rank, limit_id) > ($4::float8, $5::uuid)
@@ -101,10 +104,11 @@ SELECT quotad.note_refusals_v1(
 """
 REFUSALS = """
 SELECT f.minute, f.api_key_id AS refused_key_id, f.enforcement AS refused_by, f.refused, f.samples, l.*,
-    k.name AS owner_name
+    coalesce(k.name, g.name, '') AS owner_name
 FROM quotad.refusals AS f
 JOIN quotad.limits AS l ON l.tenant_id = f.tenant_id AND l.limit_id = f.limit_id
 LEFT JOIN quotad.api_keys AS k ON k.tenant_id = l.tenant_id AND k.api_key_id = l.api_key_id
+LEFT JOIN quotad.groups AS g ON g.tenant_id = l.tenant_id AND g.group_id = l.group_id
 WHERE f.tenant_id = $1 AND f.minute >= $2 AND f.minute < $3
     AND ($4 = '' OR f.api_key_id = $4) AND ($5::uuid IS NULL OR f.limit_id = $5) AND ($6 = '' OR f.enforcement = $6)
     AND (f.minute, f.api_key_id, f.limit_id, f.enforcement) < ($7, $8, $9::uuid, $10)

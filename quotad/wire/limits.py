@@ -67,7 +67,7 @@ def status_message(status: LimitStatus) -> pb.LimitStatus:
     limit = status.limit
     return pb.LimitStatus(
         limit_id=limit.limit_id,
-        owner=_owner_message(status.owner),
+        owner=owner_message(status.owner),
         metric=limit.metric,
         window=window_message(limit.window),
         model_pattern=limit.model_pattern,
@@ -84,7 +84,7 @@ def status_message(status: LimitStatus) -> pb.LimitStatus:
 def read_status(message: pb.LimitStatus, at: str = "") -> LimitStatus:
     return LimitStatus(
         limit=read_limit(message, at),
-        owner=_read_owner(message.owner),
+        owner=read_owner(message.owner),
         used=message.used,
         held=message.held,
         window_start=required(read_time(message, "window_start", at), at, "window_start"),
@@ -124,7 +124,7 @@ def _violation_message(violation: Violation) -> pb.QuotaDenial.Violation:
         reset_time=timestamp(status.reset_time),
         blocked_by=BLOCKED_BY.number(violation.blocked_by),
         never_fits=violation.never_fits,
-        owner=_owner_message(status.owner),
+        owner=owner_message(status.owner),
     )
 
 
@@ -138,7 +138,7 @@ def _read_violation(message: pb.QuotaDenial.Violation, at: str) -> Violation:
     )
     status = LimitStatus(
         limit=limit,
-        owner=_read_owner(message.owner),
+        owner=read_owner(message.owner),
         used=message.used,
         held=message.held,
         window_start=required(read_time(message, "window_start", at), at, "window_start"),
@@ -148,9 +148,9 @@ def _read_violation(message: pb.QuotaDenial.Violation, at: str) -> Violation:
     return Violation(status, message.requested, blocked_by)
 
 
-def _owner_message(owner: LimitOwner) -> pb.LimitOwner:
+def owner_message(owner: LimitOwner) -> pb.LimitOwner:
     return pb.LimitOwner(api_key_id=owner.api_key_id, name=owner.name, group_id=owner.group_id)
 
 
-def _read_owner(message: pb.LimitOwner) -> LimitOwner:
+def read_owner(message: pb.LimitOwner) -> LimitOwner:
     return LimitOwner(message.api_key_id, message.name, message.group_id)

@@ -28,6 +28,7 @@ def reservation_message(reservation: Reservation, view: ReservationView = Reserv
         unreserved=reservation.unreserved,
         basis=BASES.number(reservation.basis),
         labels=reservation.labels,
+        forced_reason=reservation.forced_reason,
     )
 
 
@@ -66,6 +67,7 @@ def read_reservation(message: pb.Reservation, at: str = "") -> Reservation:
         unreserved=message.unreserved,
         basis=BASES.read(message, "basis", at),
         labels=plain(message.labels),
+        forced_reason=message.forced_reason,
     )
 
 

@@ -129,6 +129,16 @@ class Daemon:
             await connection.execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
             await connection.close()
 
+    async def metrics(self) -> str:
+        """What Prometheus would read."""
+        host, _, port = self.running.metrics_address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: tests\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer.decode()
+
     async def execute(self, statement: str) -> None:
         connection = await asyncpg.connect(self.database_url)
         try:

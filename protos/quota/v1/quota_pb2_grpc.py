@@ -610,6 +610,36 @@ class AdminServiceStub:
                 request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.SerializeToString,
                 response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.FromString,
                 _registered_method=True)
+        self.ListLimits = channel.unary_unary(
+                '/quota.v1.AdminService/ListLimits',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsResponse.FromString,
+                _registered_method=True)
+        self.ListReservations = channel.unary_unary(
+                '/quota.v1.AdminService/ListReservations',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsResponse.FromString,
+                _registered_method=True)
+        self.ForceRelease = channel.unary_unary(
+                '/quota.v1.AdminService/ForceRelease',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseResponse.FromString,
+                _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/quota.v1.AdminService/GetUsage',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
+        self.ListRefusals = channel.unary_unary(
+                '/quota.v1.AdminService/ListRefusals',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsResponse.FromString,
+                _registered_method=True)
+        self.Audit = channel.unary_unary(
+                '/quota.v1.AdminService/Audit',
+                request_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.AuditRequest.SerializeToString,
+                response_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.AuditResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -738,6 +768,58 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLimits(self, request, context):
+        """Lists the limits of a tenant's keys and groups with their status, the fullest or the next to reset first. A limit that moves
+        in that order between two pages may be on both of them, or on neither.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReservations(self, request, context):
+        """Lists reservations in one state, the oldest first: RESERVED ones by when they were made, settled ones by when they
+        were settled, EXPIRED ones by when their lease ended, whether or not they were swept. A page may be short, or empty,
+        and still have a next one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForceRelease(self, request, context):
+        """Gives an open reservation's hold back by force: it becomes EXPIRED, with `forced_reason`. Its request may still be at
+        work: usage that is reported later is charged late. Again, or when it is no longer RESERVED, it changes nothing.
+        Errors: RESERVATION_NOT_FOUND, INVALID_REQUEST without a reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUsage(self, request, context):
+        """Reads what was charged by hour of settlement, key, model and metric, the earliest hour first. Exact: a settlement
+        counts from the moment it was answered, once, also after its reservation was purged. Metrics without a limit count
+        too, zeros do not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRefusals(self, request, context):
+        """Lists which limits refused whom, by minute, the latest first: exact counts, and up to ten refusals of each minute that
+        explain themselves. They are written within about a second; a daemon that is killed loses that second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Audit(self, request, context):
+        """Checks conservation: for every window `held` is what its reservations hold, and `used` what they were charged.
+        Answers the first 1,000 windows that do not add up; none in a sound ledger. A ledger that is too large to be checked
+        within one call answers DEADLINE_EXCEEDED or OVERLOADED: check one tenant, or run `quotad audit`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -815,6 +897,36 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAuditEntries,
                     request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.FromString,
                     response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.SerializeToString,
+            ),
+            'ListLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLimits,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsResponse.SerializeToString,
+            ),
+            'ListReservations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReservations,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsResponse.SerializeToString,
+            ),
+            'ForceRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForceRelease,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'ListRefusals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRefusals,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsResponse.SerializeToString,
+            ),
+            'Audit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=protos_dot_quota_dot_v1_dot_quota__pb2.AuditRequest.FromString,
+                    response_serializer=protos_dot_quota_dot_v1_dot_quota__pb2.AuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1227,6 +1339,168 @@ class AdminService:
             '/quota.v1.AdminService/ListAuditEntries',
             protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesRequest.SerializeToString,
             protos_dot_quota_dot_v1_dot_quota__pb2.ListAuditEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListLimits',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReservations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListReservations',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListReservationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForceRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ForceRelease',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ForceReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/GetUsage',
+            protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRefusals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/ListRefusals',
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.ListRefusalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quota.v1.AdminService/Audit',
+            protos_dot_quota_dot_v1_dot_quota__pb2.AuditRequest.SerializeToString,
+            protos_dot_quota_dot_v1_dot_quota__pb2.AuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

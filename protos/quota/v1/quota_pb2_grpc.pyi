@@ -333,6 +333,34 @@ class AdminServiceStub:
     """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
     those about service tokens.
     """
+    ListLimits: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListLimitsRequest, _quota_pb2.ListLimitsResponse]
+    """Lists the limits of a tenant's keys and groups with their status, the fullest or the next to reset first. A limit that moves
+    in that order between two pages may be on both of them, or on neither.
+    """
+    ListReservations: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListReservationsRequest, _quota_pb2.ListReservationsResponse]
+    """Lists reservations in one state, the oldest first: RESERVED ones by when they were made, settled ones by when they
+    were settled, EXPIRED ones by when their lease ended, whether or not they were swept. A page may be short, or empty,
+    and still have a next one.
+    """
+    ForceRelease: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ForceReleaseRequest, _quota_pb2.ForceReleaseResponse]
+    """Gives an open reservation's hold back by force: it becomes EXPIRED, with `forced_reason`. Its request may still be at
+    work: usage that is reported later is charged late. Again, or when it is no longer RESERVED, it changes nothing.
+    Errors: RESERVATION_NOT_FOUND, INVALID_REQUEST without a reason.
+    """
+    GetUsage: _grpc.UnaryUnaryMultiCallable[_quota_pb2.GetUsageRequest, _quota_pb2.GetUsageResponse]
+    """Reads what was charged by hour of settlement, key, model and metric, the earliest hour first. Exact: a settlement
+    counts from the moment it was answered, once, also after its reservation was purged. Metrics without a limit count
+    too, zeros do not.
+    """
+    ListRefusals: _grpc.UnaryUnaryMultiCallable[_quota_pb2.ListRefusalsRequest, _quota_pb2.ListRefusalsResponse]
+    """Lists which limits refused whom, by minute, the latest first: exact counts, and up to ten refusals of each minute that
+    explain themselves. They are written within about a second; a daemon that is killed loses that second.
+    """
+    Audit: _grpc.UnaryUnaryMultiCallable[_quota_pb2.AuditRequest, _quota_pb2.AuditResponse]
+    """Checks conservation: for every window `held` is what its reservations hold, and `used` what they were charged.
+    Answers the first 1,000 windows that do not add up; none in a sound ledger. A ledger that is too large to be checked
+    within one call answers DEADLINE_EXCEEDED or OVERLOADED: check one tenant, or run `quotad audit`.
+    """
 
 @_typing.type_check_only
 class AdminServiceAsyncStub(AdminServiceStub):
@@ -396,6 +424,34 @@ class AdminServiceAsyncStub(AdminServiceStub):
     ListAuditEntries: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListAuditEntriesRequest, _quota_pb2.ListAuditEntriesResponse]  # type: ignore[assignment]
     """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
     those about service tokens.
+    """
+    ListLimits: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListLimitsRequest, _quota_pb2.ListLimitsResponse]  # type: ignore[assignment]
+    """Lists the limits of a tenant's keys and groups with their status, the fullest or the next to reset first. A limit that moves
+    in that order between two pages may be on both of them, or on neither.
+    """
+    ListReservations: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListReservationsRequest, _quota_pb2.ListReservationsResponse]  # type: ignore[assignment]
+    """Lists reservations in one state, the oldest first: RESERVED ones by when they were made, settled ones by when they
+    were settled, EXPIRED ones by when their lease ended, whether or not they were swept. A page may be short, or empty,
+    and still have a next one.
+    """
+    ForceRelease: _aio.UnaryUnaryMultiCallable[_quota_pb2.ForceReleaseRequest, _quota_pb2.ForceReleaseResponse]  # type: ignore[assignment]
+    """Gives an open reservation's hold back by force: it becomes EXPIRED, with `forced_reason`. Its request may still be at
+    work: usage that is reported later is charged late. Again, or when it is no longer RESERVED, it changes nothing.
+    Errors: RESERVATION_NOT_FOUND, INVALID_REQUEST without a reason.
+    """
+    GetUsage: _aio.UnaryUnaryMultiCallable[_quota_pb2.GetUsageRequest, _quota_pb2.GetUsageResponse]  # type: ignore[assignment]
+    """Reads what was charged by hour of settlement, key, model and metric, the earliest hour first. Exact: a settlement
+    counts from the moment it was answered, once, also after its reservation was purged. Metrics without a limit count
+    too, zeros do not.
+    """
+    ListRefusals: _aio.UnaryUnaryMultiCallable[_quota_pb2.ListRefusalsRequest, _quota_pb2.ListRefusalsResponse]  # type: ignore[assignment]
+    """Lists which limits refused whom, by minute, the latest first: exact counts, and up to ten refusals of each minute that
+    explain themselves. They are written within about a second; a daemon that is killed loses that second.
+    """
+    Audit: _aio.UnaryUnaryMultiCallable[_quota_pb2.AuditRequest, _quota_pb2.AuditResponse]  # type: ignore[assignment]
+    """Checks conservation: for every window `held` is what its reservations hold, and `used` what they were charged.
+    Answers the first 1,000 windows that do not add up; none in a sound ledger. A ledger that is too large to be checked
+    within one call answers DEADLINE_EXCEEDED or OVERLOADED: check one tenant, or run `quotad audit`.
     """
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -547,6 +603,70 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_quota_pb2.ListAuditEntriesResponse, _abc.Awaitable[_quota_pb2.ListAuditEntriesResponse]]:
         """Lists who changed what, newest first: a tenant's entries and, where the caller's token may touch all tenants,
         those about service tokens.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLimits(
+        self,
+        request: _quota_pb2.ListLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListLimitsResponse, _abc.Awaitable[_quota_pb2.ListLimitsResponse]]:
+        """Lists the limits of a tenant's keys and groups with their status, the fullest or the next to reset first. A limit that moves
+        in that order between two pages may be on both of them, or on neither.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReservations(
+        self,
+        request: _quota_pb2.ListReservationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListReservationsResponse, _abc.Awaitable[_quota_pb2.ListReservationsResponse]]:
+        """Lists reservations in one state, the oldest first: RESERVED ones by when they were made, settled ones by when they
+        were settled, EXPIRED ones by when their lease ended, whether or not they were swept. A page may be short, or empty,
+        and still have a next one.
+        """
+
+    @_abc_1.abstractmethod
+    def ForceRelease(
+        self,
+        request: _quota_pb2.ForceReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ForceReleaseResponse, _abc.Awaitable[_quota_pb2.ForceReleaseResponse]]:
+        """Gives an open reservation's hold back by force: it becomes EXPIRED, with `forced_reason`. Its request may still be at
+        work: usage that is reported later is charged late. Again, or when it is no longer RESERVED, it changes nothing.
+        Errors: RESERVATION_NOT_FOUND, INVALID_REQUEST without a reason.
+        """
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _quota_pb2.GetUsageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.GetUsageResponse, _abc.Awaitable[_quota_pb2.GetUsageResponse]]:
+        """Reads what was charged by hour of settlement, key, model and metric, the earliest hour first. Exact: a settlement
+        counts from the moment it was answered, once, also after its reservation was purged. Metrics without a limit count
+        too, zeros do not.
+        """
+
+    @_abc_1.abstractmethod
+    def ListRefusals(
+        self,
+        request: _quota_pb2.ListRefusalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.ListRefusalsResponse, _abc.Awaitable[_quota_pb2.ListRefusalsResponse]]:
+        """Lists which limits refused whom, by minute, the latest first: exact counts, and up to ten refusals of each minute that
+        explain themselves. They are written within about a second; a daemon that is killed loses that second.
+        """
+
+    @_abc_1.abstractmethod
+    def Audit(
+        self,
+        request: _quota_pb2.AuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_quota_pb2.AuditResponse, _abc.Awaitable[_quota_pb2.AuditResponse]]:
+        """Checks conservation: for every window `held` is what its reservations hold, and `used` what they were charged.
+        Answers the first 1,000 windows that do not add up; none in a sound ledger. A ledger that is too large to be checked
+        within one call answers DEADLINE_EXCEEDED or OVERLOADED: check one tenant, or run `quotad audit`.
         """
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

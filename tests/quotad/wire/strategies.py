@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 
 from quotad import administration as a
+from quotad import records as r
 from quotad import values as v
 
 texts = st.text(max_size=12)
@@ -45,7 +46,21 @@ reservations = st.builds(
     unreserved=st.booleans(),
     basis=st.none() | st.sampled_from(v.Basis),
     labels=labels,
+    forced_reason=texts,
 )
+usage_totals = st.builds(r.UsageTotal, times, texts, texts, texts, counts)
+samples = st.builds(r.RefusalSample, times, texts, counts, counts, counts, counts, st.sampled_from(v.BlockedBy))
+refusals = st.builds(
+    r.RefusalCount,
+    minute=times,
+    api_key_id=texts,
+    limit=limits,
+    owner=owners,
+    enforcement=st.sampled_from(v.Enforcement),
+    refused=counts,
+    samples=st.lists(samples, max_size=3).map(tuple),
+)
+differences = st.builds(r.Difference, texts, texts, times, counts, counts, counts, counts)
 policies = st.builds(
     v.KeyPolicies,
     st.sampled_from(v.OnMissingUsage),
