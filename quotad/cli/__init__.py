@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from quotad.cli import daemon, groups, keys, tokens
+from quotad.cli import daemon, groups, keys, reports, reservations, tokens
 from quotad.cli.up import up
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
@@ -17,10 +17,13 @@ app.command()(up)
 app.command()(daemon.serve)
 app.command()(daemon.migrate)
 app.command()(daemon.audit)
+app.command()(reports.usage)
+app.command()(reports.refusals)
 app.add_typer(keys.app, name="keys")
 app.add_typer(groups.app, name="groups")
 app.add_typer(tokens.app, name="tokens")
 app.command()(tokens.audit_log)
+app.add_typer(reservations.app, name="reservations")
 
 
 def main() -> NoReturn:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotad.client.admin import AdminClient
 from quotad.client.connection import Connection
+from quotad.client.data import DataClient
 from quotad.client.types import OutcomeUnknown
 from servicekit.commands import CommandFailed, CommandNotBegun
 from servicekit.logs import configure_logs
@@ -42,18 +43,27 @@ class CommandSettings(BaseSettings):
 
 def with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Result:
     """Run `work` with a client of the daemon that the environment names, else of the running stack."""
+    return _connected(lambda connection: work(AdminClient(connection, f"os:{_os_user()}")))
+
+
+def with_data(work: Callable[[DataClient], Awaitable[Result]]) -> Result:
+    """The same for the reads of the data plane, which a token of role `admin` may call, too."""
+    return _connected(lambda connection: work(DataClient(connection)))
+
+
+def _connected(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     configure_logs("quotad", "ERROR")  # of retries under way the operator hears by their outcome
-    return asyncio.run(_with_admin(work))
+    return asyncio.run(_with_connection(work))
 
 
-async def _with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Result:
+async def _with_connection(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     settings = load_settings(CommandSettings)
     address, token = _address_and_token(settings)
     if settings.tls_ca is not None and not settings.tls_ca.is_file():
         raise CommandNotBegun(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
     async with Connection(address.split(","), token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
         try:
-            return await work(AdminClient(connection, f"os:{_os_user()}"))
+            return await work(connection)
         except OutcomeUnknown as exc:
             raise _plain(exc, address) from exc
 

@@ -7,7 +7,8 @@ import json
 from datetime import UTC, datetime
 
 from quotad.administration import AuditEntry, Group, GroupDescription, ServiceToken
-from quotad.values import ApiKey, KeyDescription, Limit, LimitStatus
+from quotad.records import RefusalCount, UsageTotal
+from quotad.values import ApiKey, KeyDescription, Limit, LimitStatus, Reservation
 
 
 def rfc3339(time: datetime) -> str:
@@ -106,6 +107,51 @@ def audit_record(entry: AuditEntry) -> dict[str, object]:
         "resource_id": entry.resource_id,
         "before": json.loads(entry.before) if entry.before else None,
         "after": json.loads(entry.after) if entry.after else None,
+    }
+
+
+def reservation_record(found: Reservation) -> dict[str, object]:
+    return {
+        "reservation_id": found.reservation_id,
+        "tenant_id": found.tenant_id,
+        "api_key_id": found.api_key_id,
+        "model": found.model,
+        "state": found.state.value,
+        "requested": dict(found.requested),
+        "reserved": dict(found.reserved),
+        "actual": dict(found.actual),
+        "holds": [
+            dataclasses.asdict(hold)
+            | {"window_start": rfc3339(hold.window_start), "reset_time": _time(hold.reset_time)}
+            for hold in found.holds
+        ],
+        "create_time": rfc3339(found.create_time),
+        "expire_time": rfc3339(found.expire_time),
+        "settle_time": _time(found.settle_time),
+        "late": found.late,
+        "unreserved": found.unreserved,
+        "forced_reason": found.forced_reason,
+        "basis": found.basis and found.basis.value,
+        "labels": dict(found.labels),
+    }
+
+
+def usage_record(total: UsageTotal) -> dict[str, object]:
+    return dataclasses.asdict(total) | {"hour": rfc3339(total.hour)}
+
+
+def refusal_record(count: RefusalCount) -> dict[str, object]:
+    return {
+        "minute": rfc3339(count.minute),
+        "api_key_id": count.api_key_id,
+        "limit": limit_record(count.limit),
+        "owner": dataclasses.asdict(count.owner),
+        "enforcement": count.enforcement.value,
+        "refused": count.refused,
+        "samples": [
+            dataclasses.asdict(sample) | {"time": rfc3339(sample.time), "never_fits": sample.never_fits}
+            for sample in count.samples
+        ],
     }
 
 

@@ -13,6 +13,7 @@ from protos.quota.v1 import quota_pb2 as pb
 from quotad.client.channel import Metadata, building
 from quotad.client.connection import Connection
 from quotad.client.groups import GroupAdmin
+from quotad.client.records import RecordAdmin
 from quotad.client.tokens import TokenAdmin
 from quotad.client.types import CreatedKey, KeyPage
 from quotad.values import DEFAULT_TENANT, UNSET, ApiKey, KeyDescription, KeyPolicies, Limit, Unset
@@ -23,7 +24,7 @@ from quotad.wire.scalars import duration, timestamp
 ACTOR_METADATA = "quota-actor"
 
 
-class AdminClient(GroupAdmin, TokenAdmin):
+class AdminClient(GroupAdmin, TokenAdmin, RecordAdmin):
     """Needs a token of role `admin`. `actor` says who asked; the audit log keeps it beside the token's name."""
 
     def __init__(self, connection: Connection, actor: str) -> None:

@@ -9,6 +9,7 @@ import grpc
 
 from quotad.administration import AuditEntry, Author, Group, GroupDescription, ServiceToken, TokenRole
 from quotad.errors import QuotaError
+from quotad.records import Difference, LimitOrder, Page, RefusalCount, RefusalSample, UsageTotal
 from quotad.values import (
     DEFAULT_TENANT,
     UNSET,
@@ -53,6 +54,8 @@ __all__ = [
     "CreatedToken",
     "TokenPage",
     "AuditPage",
+    "ReservationPage",
+    "ForcedRelease",
     "OutcomeUnknown",
     # values
     "DEFAULT_TENANT",
@@ -64,6 +67,7 @@ __all__ = [
     "Basis",
     "BlockedBy",
     "Denial",
+    "Difference",
     "Enforcement",
     "Group",
     "GroupDescription",
@@ -72,12 +76,16 @@ __all__ = [
     "KeyDescription",
     "KeyPolicies",
     "Limit",
+    "LimitOrder",
     "LimitOwner",
     "LimitStatus",
     "LimitsView",
     "OnMissingUsage",
     "OnQuotadUnavailable",
     "OnUnknownPrice",
+    "Page",
+    "RefusalCount",
+    "RefusalSample",
     "Reservation",
     "ReservationState",
     "ReservationView",
@@ -87,6 +95,7 @@ __all__ = [
     "TokenRole",
     "UnavailableAllowance",
     "Unset",
+    "UsageTotal",
     "Violation",
     "Window",
     "WindowKind",
@@ -187,3 +196,20 @@ class AuditPage:
 
     entries: tuple[AuditEntry, ...]
     next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationPage:
+    """Some reservations in one state, oldest first; an empty `next_page_token` means that these were the last."""
+
+    reservations: tuple[Reservation, ...]
+    next_page_token: str
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ForcedRelease:
+    """The reservation as it stands, and whether the call gave its hold back."""
+
+    reservation: Reservation
+    changed: bool
