@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from servicekit.settings import HttpServiceSettings, fill_missing, load_settings, require_database_url
+from servicekit.settings import (
+    HttpServiceSettings,
+    fill_missing,
+    load_settings,
+    require_database_url,
+    require_pair,
+)
 from servicekit.stackfile import read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
@@ -33,6 +39,9 @@ class DashboardSettings(HttpServiceSettings):
     quotad_token: SecretStr = SecretStr("")
     """A token of role admin."""
     quotad_tls_ca: Path | None = None
+    quotad_tls_cert: Path | None = None
+    """Shown to a quotad that asks for a client's certificate."""
+    quotad_tls_key: Path | None = None
     quotad_call_seconds: Seconds = 3.0
     """One attempt of a call to quotad."""
     quotad_retry_seconds: Seconds = 4.0
@@ -75,6 +84,11 @@ class DashboardSettings(HttpServiceSettings):
         if token and not (token.isascii() and token.isprintable() and token == token.strip()):
             raise ValueError("printable ASCII characters without spaces around them")
         return value
+
+    @model_validator(mode="after")
+    def _has_a_whole_client_certificate(self) -> Self:
+        require_pair(self, "quotad_tls_cert", "quotad_tls_key")
+        return self
 
     @property
     def quotad_addresses(self) -> tuple[str, ...]:

@@ -10,7 +10,13 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.listening import Listen
-from servicekit.settings import HttpServiceSettings, fill_missing, load_settings, require_database_url
+from servicekit.settings import (
+    HttpServiceSettings,
+    fill_missing,
+    load_settings,
+    require_database_url,
+    require_pair,
+)
 from servicekit.stackfile import data_dir, read_stack
 
 MIB = 1024 * 1024
@@ -41,6 +47,9 @@ class ProxySettings(HttpServiceSettings):
     """`host:port`, several separated by commas."""
     quotad_token: SecretStr = SecretStr("")
     quotad_tls_ca: Path | None = None
+    quotad_tls_cert: Path | None = None
+    """Shown to a quotad that asks for a client's certificate."""
+    quotad_tls_key: Path | None = None
     key_file: Path = Field(default_factory=lambda: data_dir() / "proxy.key")
     """Encrypts the accounts' secrets; made with mode 0600 where it is missing."""
     secret_key: SecretStr = SecretStr("")
@@ -123,6 +132,11 @@ class ProxySettings(HttpServiceSettings):
     request_log_flush_seconds: Seconds = 0.5
     rejections_per_second_max: Count = 50
     """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
+
+    @model_validator(mode="after")
+    def _has_a_whole_client_certificate(self) -> Self:
+        require_pair(self, "quotad_tls_cert", "quotad_tls_key")
+        return self
 
     @model_validator(mode="after")
     def _needs_keys_beyond_loopback(self) -> Self:

@@ -53,9 +53,7 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _has_a_whole_certificate(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            prefix = self.model_config.get("env_prefix", "")
-            raise ValueError(f"{prefix}TLS_CERT and {prefix}TLS_KEY go together")
+        require_pair(self, "tls_cert", "tls_key")
         return self
 
 
@@ -87,6 +85,13 @@ def fill_missing(settings: Settings, values: Mapping[str, object]) -> Settings:
     """The settings with `values` for those that nothing has set."""
     missing = {name: value for name, value in values.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=missing)
+
+
+def require_pair(settings: BaseSettings, first: str, second: str) -> None:
+    """Raise `ValueError`, naming both variables, where only one of the two is set."""
+    if (getattr(settings, first) is None) != (getattr(settings, second) is None):
+        prefix = settings.model_config.get("env_prefix", "")
+        raise ValueError(f"{prefix}{first.upper()} and {prefix}{second.upper()} go together")
 
 
 def require_database_url(settings: BaseSettings, database_url: str) -> None:

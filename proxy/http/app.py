@@ -144,6 +144,8 @@ def _quotad(settings: ProxySettings) -> Connection:
         call_timeout_seconds=settings.quotad_seconds_max,
         retry_seconds=settings.quotad_retry_seconds,
         tls_ca=settings.quotad_tls_ca,
+        tls_cert=settings.quotad_tls_cert,
+        tls_key=settings.quotad_tls_key,
     )
 
 

@@ -7,10 +7,10 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import grpc
-from pydantic import SecretStr
+from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from quotad.client.admin import AdminClient
@@ -19,7 +19,7 @@ from quotad.client.data import DataClient
 from quotad.client.types import OutcomeUnknown
 from servicekit.commands import CommandFailed, CommandNotBegun
 from servicekit.logs import configure_logs
-from servicekit.settings import load_settings
+from servicekit.settings import load_settings, require_pair
 from servicekit.stackfile import read_stack
 
 RETRY_SECONDS = 3.0
@@ -39,6 +39,31 @@ class CommandSettings(BaseSettings):
     """Of role `admin`; a running stack's when empty."""
     tls_ca: Path | None = None
     """Certificates to trust; without them the connection is in the clear."""
+    tls_client_cert: Path | None = None
+    """Shown to a daemon that asks for a client's certificate."""
+    tls_client_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_a_whole_certificate(self) -> Self:
+        require_pair(self, "tls_client_cert", "tls_client_key")
+        if self.tls_client_cert is not None and self.tls_ca is None:
+            raise ValueError("QUOTAD_TLS_CLIENT_CERT needs QUOTAD_TLS_CA")
+        return self
+
+    def connection(self, address: str, token: str) -> Connection:
+        """Raises `CommandNotBegun`, naming the file, where a certificate or key cannot be read."""
+        for name in ("tls_ca", "tls_client_cert", "tls_client_key"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise CommandNotBegun(f"QUOTAD_{name.upper()}: {path} is not a file")
+        return Connection(
+            address.split(","),
+            token,
+            retry_seconds=RETRY_SECONDS,
+            tls_ca=self.tls_ca,
+            tls_cert=self.tls_client_cert,
+            tls_key=self.tls_client_key,
+        )
 
 
 def with_admin(work: Callable[[AdminClient], Awaitable[Result]]) -> Result:
@@ -59,9 +84,7 @@ def _connected(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 async def _with_connection(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     settings = load_settings(CommandSettings)
     address, token = _address_and_token(settings)
-    if settings.tls_ca is not None and not settings.tls_ca.is_file():
-        raise CommandNotBegun(f"QUOTAD_TLS_CA: {settings.tls_ca} is not a file")
-    async with Connection(address.split(","), token, retry_seconds=RETRY_SECONDS, tls_ca=settings.tls_ca) as connection:
+    async with settings.connection(address, token) as connection:
         try:
             return await work(connection)
         except OutcomeUnknown as exc:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import grpc
 
 from protos.quota.v1 import quota_pb2_grpc as rpc
+from quotad.client.tls import channel_credentials
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import DeadlinePassed, InvalidRequest, QuotaError
 from quotad.wire.errors import STATUS_METADATA, read_status_bytes
@@ -94,11 +95,12 @@ def definite(error: QuotaError) -> QuotaError | OutcomeUnknown:
     return error
 
 
-def open_channel(target: str, tls_ca: Path | None) -> grpc.aio.Channel:
+def open_channel(
+    target: str, tls_ca: Path | None, tls_cert: Path | None = None, tls_key: Path | None = None
+) -> grpc.aio.Channel:
     if tls_ca is None:
         return grpc.aio.insecure_channel(target, options=OPTIONS)
-    credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes())
-    return grpc.aio.secure_channel(target, credentials, options=OPTIONS)
+    return grpc.aio.secure_channel(target, channel_credentials(tls_ca, tls_cert, tls_key), options=OPTIONS)
 
 
 def stubs_of(address: str, channel: grpc.aio.Channel) -> Stubs:

@@ -32,8 +32,9 @@ _RPCS: dict[str, Callable[[Stubs], Any]] = {
 class Connection:
     """Channels to one or more daemons of one ledger, used in turn. Make it in the event loop that uses it.
 
-    `call_timeout_seconds` bounds one attempt, `retry_seconds` a call with its repeats. With `coalesce`, operations of
-    the data plane that many tasks ask at the same time travel together in few messages.
+    `call_timeout_seconds` bounds one attempt, `retry_seconds` a call with its repeats. With `tls_ca`, the certificates
+    to trust, the connection is encrypted; a daemon that asks for a client's certificate is shown `tls_cert`. With
+    `coalesce`, operations of the data plane that many tasks ask at the same time travel together in few messages.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Connection:
         call_timeout_seconds: float = 5.0,
         retry_seconds: float = 10.0,
         tls_ca: Path | None = None,
+        tls_cert: Path | None = None,
+        tls_key: Path | None = None,
         coalesce: bool = True,
     ) -> None:
         targets = (addresses,) if isinstance(addresses, str) else tuple(addresses)
-        self._channels = [open_channel(target, tls_ca) for target in targets]
+        self._channels = [open_channel(target, tls_ca, tls_cert, tls_key) for target in targets]
         daemons = [stubs_of(*pair) for pair in zip(targets, self._channels, strict=True)]
         self._turns = itertools.cycle(daemons)
         self._authorization: Metadata = (("authorization", f"Bearer {token}"),)

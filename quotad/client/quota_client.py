@@ -32,6 +32,8 @@ class QuotaClient(DataClient, SettlingClient):
         call_timeout_seconds: float = 5.0,
         retry_seconds: float = 10.0,
         tls_ca: Path | None = None,
+        tls_cert: Path | None = None,
+        tls_key: Path | None = None,
         coalesce: bool = True,
     ) -> None:
         """With `coalesce`, what many tasks ask at the same time travels in few messages."""
@@ -41,6 +43,8 @@ class QuotaClient(DataClient, SettlingClient):
             call_timeout_seconds=call_timeout_seconds,
             retry_seconds=retry_seconds,
             tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             coalesce=coalesce,
         )
         super().__init__(connection)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -152,14 +153,23 @@ def _listen(server: grpc.aio.Server, settings: DaemonSettings) -> int:
     try:
         if settings.tls_cert is None or settings.tls_key is None:
             return server.add_insecure_port(str(listen))
-        pair = settings.tls_key.read_bytes(), settings.tls_cert.read_bytes()
-        return server.add_secure_port(str(listen), grpc.ssl_server_credentials([pair]))
+        return server.add_secure_port(str(listen), _credentials(settings.tls_cert, settings.tls_key, settings))
     except OSError as exc:
         raise ListenRefused(f"cannot read the certificate or its key ({exc.filename}): {exc.strerror}") from exc
     except RuntimeError as exc:
         raise ListenRefused(
             f"cannot listen on {listen} (QUOTAD_LISTEN): check the address and the certificate"
         ) from exc
+
+
+def _credentials(cert: Path, key: Path, settings: DaemonSettings) -> grpc.ServerCredentials:
+    """Raises `OSError` with the name of the file that cannot be read."""
+    client_ca = settings.tls_client_ca
+    return grpc.ssl_server_credentials(
+        [(key.read_bytes(), cert.read_bytes())],
+        root_certificates=None if client_ca is None else client_ca.read_bytes(),
+        require_client_auth=client_ca is not None,
+    )
 
 
 async def _tokens(settings: DaemonSettings, store: Store) -> TokenBook:

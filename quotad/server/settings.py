@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -29,6 +30,8 @@ class DaemonSettings(ServiceSettings):
     metrics_listen: str = "127.0.0.1:9464"
     bootstrap_data_token: SecretStr = SecretStr("")
     bootstrap_admin_token: SecretStr = SecretStr("")
+    tls_client_ca: Path | None = None
+    """Callers must then show a certificate that one of these has signed, besides their token."""
 
     default_lease_seconds: Seconds = 120.0
     """Lease of a reservation that names none, and the time that clients get to renew after an outage."""
@@ -67,6 +70,12 @@ class DaemonSettings(ServiceSettings):
         if token and (len(token) < TOKEN_CHARACTERS_MIN or not token.isascii() or not token.isprintable()):
             raise ValueError(f"a token has at least {TOKEN_CHARACTERS_MIN} printable ASCII characters")
         return value
+
+    @model_validator(mode="after")
+    def _asks_for_certificates_under_tls(self) -> Self:
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("QUOTAD_TLS_CLIENT_CA needs QUOTAD_TLS_CERT and QUOTAD_TLS_KEY")
+        return self
 
     @model_validator(mode="after")
     def _has_two_tokens(self) -> Self:
