@@ -49,6 +49,20 @@ def require_safe(listen: Listen, *, setting: str, has_tls: bool, insecure: bool)
     )
 
 
+def hold_shared(listen: Listen, *, setting: str) -> socket.socket:
+    """A bound socket that keeps the port for several listeners of ours, and never listens itself.
+
+    Whoever sets SO_REUSEPORT, and runs as our user, may then listen there; everybody else finds the port taken.
+    """
+    if not hasattr(socket, "SO_REUSEPORT"):
+        raise ListenRefused(f"several processes cannot listen on {listen} ({setting}) on this system")
+    holder = bind(listen, setting=setting)
+    # Only after the bind, which must find the port free of listeners but not of connections that have just ended.
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return holder
+
+
 def bind(listen: Listen, *, setting: str) -> socket.socket:
     """A bound TCP socket; a port in use is a `ListenRefused` that names it."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from prometheus_client import REGISTRY, CollectorRegistry
 from starlette.types import ASGIApp
 
 from servicekit.listening import Listen, bind, require_safe
@@ -58,14 +59,29 @@ def service_server(app: ASGIApp, settings: HttpServiceSettings, *, stop_seconds:
     return server
 
 
-def metrics_beside(settings: ServiceSettings, is_ready: Callable[[], Awaitable[bool]]) -> Bound:
+def metrics_beside(
+    settings: ServiceSettings, is_ready: Callable[[], Awaitable[bool]], registry: CollectorRegistry = REGISTRY
+) -> Bound:
     """The service's second listener, for readiness and metrics; raises `ListenRefused`."""
     return metrics_server(
         Listen.parse(settings.metrics_listen),
         setting=_name(settings, "metrics_listen"),
         is_ready=is_ready,
         token=settings.metrics_token.get_secret_value(),
+        registry=registry,
     )
+
+
+@asynccontextmanager
+async def serving_metrics(metrics: Bound) -> AsyncIterator[str]:
+    """Serve them for the length of the block; yields their `host:port`."""
+    server, listener = metrics
+    answering = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield address_of(listener)
+    finally:
+        server.should_exit = True
+        await answering
 
 
 @asynccontextmanager

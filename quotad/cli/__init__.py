@@ -15,6 +15,7 @@ from servicekit.commands import run_commands
 app = typer.Typer(help="Quota that never overruns, never leaks and charges exactly once.", no_args_is_help=True)
 app.command()(up)
 app.command()(daemon.serve)
+app.command(hidden=True)(daemon.worker)
 app.command()(daemon.migrate)
 app.command()(daemon.audit)
 app.command()(reports.usage)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from typing import Annotated
+import os
+from collections.abc import Coroutine
+from typing import Annotated, Any
 
+import structlog
 import typer
 import uvloop
 
@@ -14,7 +17,10 @@ from quotad.cli.records import rfc3339
 from quotad.errors import StoreUnavailable
 from quotad.server.daemon import MIGRATIONS
 from quotad.server.daemon import serve as serve_until_stopped
+from quotad.server.metrics import WORKER_VARIABLE
 from quotad.server.settings import DaemonSettings, load_daemon_settings
+from quotad.server.worker import work
+from quotad.server.workers import serve_workers
 from quotad.store.audit import Difference, differences
 from servicekit import migrations
 from servicekit.commands import (
@@ -35,14 +41,34 @@ def serve(
     tls_cert: TlsCertFlag = None,
     tls_key: TlsKeyFlag = None,
     insecure: InsecureFlag = None,
+    workers: Annotated[int | None, typer.Option(help="processes on the one port")] = None,
 ) -> None:
     """Run the daemon until SIGTERM or SIGINT; a second signal ends it at once. Settings are QUOTAD_*; flags win."""
     settings = load_daemon_settings(
-        listen=listen, metrics_listen=metrics_listen, tls_cert=tls_cert, tls_key=tls_key, insecure=insecure
+        listen=listen,
+        metrics_listen=metrics_listen,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        insecure=insecure,
+        workers=workers,
     )
     configure_logs("quotad", settings.log_level)
+    if settings.workers > 1:
+        raise typer.Exit(asyncio.run(serve_workers(settings)))
+    _run(serve_until_stopped(settings))
+
+
+def worker() -> None:
+    """One of the processes of `quotad serve --workers N`, which starts it; nobody else does."""
+    settings = load_daemon_settings()
+    configure_logs("quotad", settings.log_level)
+    structlog.contextvars.bind_contextvars(worker=os.environ.get(WORKER_VARIABLE))
+    _run(work(settings))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     try:
-        uvloop.run(serve_until_stopped(settings))
+        uvloop.run(serving)
     except StoreUnavailable as exc:
         raise _unusable(exc) from exc
 

@@ -29,7 +29,7 @@ from quotad.store import Store, sweeper
 from servicekit.database import create_engine
 from servicekit.listening import Listen, ListenRefused, bind
 from servicekit.migrations import Migrations, require_current
-from servicekit.serving import address_of, metrics_beside, require_safe_listener, stop_event
+from servicekit.serving import metrics_beside, require_safe_listener, serving_metrics, stop_event
 
 MIGRATIONS = Migrations("quotad")
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
@@ -42,7 +42,7 @@ STREAMS_STOP_SECONDS = 1.0
 """What open streams get once all calls are answered, and the time for the last answers to reach slow callers."""
 
 OPTIONS = (
-    ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, not share it
+    ("grpc.so_reuseport", 0),  # a second daemon on the same port must fail, unless the port is shared on purpose
     ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
@@ -60,6 +60,8 @@ class Running:
 
     address: str
     metrics_address: str
+    """Empty for a worker, whose parent serves them."""
+    health: Health
 
 
 async def serve(settings: DaemonSettings) -> None:
@@ -75,23 +77,42 @@ async def serve(settings: DaemonSettings) -> None:
 async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
     """A daemon for the length of a block. Raises what keeps it from starting: see `quotad.cli.serve`."""
     require_safe_listener(settings, has_tls=settings.tls_cert is not None)
+    async with _opened(settings) as store:
+        health = Health(store)
+        metrics_server = metrics_beside(settings, lambda: _is_serving(health))
+        async with serving_metrics(metrics_server) as metrics_address, _answering(settings, store, health) as address:
+            yield Running(address, metrics_address, health)
+
+
+@asynccontextmanager
+async def running_worker(settings: DaemonSettings) -> AsyncIterator[Running]:
+    """One of several daemons on a port that their parent holds."""
+    async with _opened(settings) as store:
+        health = Health(store)
+        async with _answering(settings, store, health, shares_port=True) as address:
+            yield Running(address, "", health)
+
+
+@asynccontextmanager
+async def _opened(settings: DaemonSettings) -> AsyncIterator[Store]:
     store = await Store.open(settings.store_settings())
     try:
         await _require_schema(settings)
-        async with _answering(settings, store) as daemon:
-            yield daemon
+        yield store
     finally:
         await store.close()
 
 
 @asynccontextmanager
-async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Running]:
-    tokens, health, calls = await _tokens(settings, store), Health(store), Calls(settings.call_seconds_max)
+async def _answering(
+    settings: DaemonSettings, store: Store, health: Health, *, shares_port: bool = False
+) -> AsyncIterator[str]:
+    tokens, calls = await _tokens(settings, store), Calls(settings.call_seconds_max)
     answering = Answering(store.ledger, settings.call_seconds_max)
     exchanges = Exchanges(answering)
-    server = _server(store, tokens, answering, exchanges, health, [calls, Authentication(tokens)])
-    port = _listen(server, settings)
-    metrics_http, metrics_socket = metrics_beside(settings, lambda: _is_serving(health))
+    server = _bare_server([calls, Authentication(tokens)], shares_port=shares_port)
+    _add_services(server, store, tokens, answering, exchanges, health)
+    port = _listen(server, settings, shares_port=shares_port)
     stopping = asyncio.Event()
     await health.check()
     await server.start()
@@ -103,18 +124,13 @@ async def _answering(settings: DaemonSettings, store: Store) -> AsyncIterator[Ru
             tasks.create_task(store.retention.run(stopping, metrics.RETENTION))
             tasks.create_task(store.refusals.run(stopping, metrics.REFUSALS))
             tasks.create_task(store.auditor.run(stopping, settings.audit_pause_seconds, metrics.note_audit))
-            tasks.create_task(metrics_http.serve(sockets=[metrics_socket]))
             try:
-                yield Running(
-                    address=str(Listen(Listen.parse(settings.listen).host, port)),
-                    metrics_address=address_of(metrics_socket),
-                )
+                yield str(Listen(Listen.parse(settings.listen).host, port))
             finally:
                 await health.stop()
                 exchanges.stop()
                 await _stop(server, calls, settings.stop_seconds)
                 stopping.set()
-                metrics_http.should_exit = True
     finally:
         await server.stop(None)
 
@@ -129,27 +145,31 @@ async def _stop(server: grpc.aio.Server, calls: Calls, seconds_max: float) -> No
     await stopping
 
 
-def _server(
+def _bare_server(interceptors: Sequence[grpc.aio.ServerInterceptor], *, shares_port: bool) -> grpc.aio.Server:
+    options = {**dict(OPTIONS), "grpc.so_reuseport": int(shares_port)}
+    return grpc.aio.server(interceptors=interceptors, options=tuple(options.items()))
+
+
+def _add_services(
+    server: grpc.aio.Server,
     store: Store,
     tokens: TokenBook,
     answering: Answering,
     exchanges: Exchanges,
     health: Health,
-    interceptors: Sequence[grpc.aio.ServerInterceptor],
-) -> grpc.aio.Server:
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+) -> None:
     rpc.add_QuotaServiceServicer_to_server(QuotaServicer(answering, exchanges), server)
     rpc.add_AdminServiceServicer_to_server(AdminServicer(store, tokens), server)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     names = (*SERVICES[1:], health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    return server
 
 
-def _listen(server: grpc.aio.Server, settings: DaemonSettings) -> int:
+def _listen(server: grpc.aio.Server, settings: DaemonSettings, *, shares_port: bool) -> int:
     """The port that is listened on; raises `ListenRefused`."""
     listen = Listen.parse(settings.listen)
-    bind(listen, setting="QUOTAD_LISTEN").close()  # says why it cannot be had; gRPC does not
+    if not shares_port:
+        bind(listen, setting="QUOTAD_LISTEN").close()  # says why it cannot be had; gRPC does not
     try:
         if settings.tls_cert is None or settings.tls_key is None:
             return server.add_insecure_port(str(listen))

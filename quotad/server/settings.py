@@ -33,6 +33,8 @@ class DaemonSettings(ServiceSettings):
     tls_client_ca: Path | None = None
     """Callers must then show a certificate that one of these has signed, besides their token."""
 
+    workers: Annotated[int, Field(gt=0, le=256)] = 1
+    """Processes on the one port, each with its own database connections: one for each core is a good number."""
     default_lease_seconds: Seconds = 120.0
     """Lease of a reservation that names none, and the time that clients get to renew after an outage."""
     database_connections: Count = 8

@@ -15,6 +15,7 @@ from quotad.stack.commands import Command
 from quotad.stack.errors import StackError
 from quotad.stack.logfiles import LogFile
 from quotad.stack.readiness import Probe
+from servicekit.restarts import Pauses
 
 POLL_SECONDS = 0.05
 TAIL_LINES = 12
@@ -94,16 +95,14 @@ class Child:
 
     async def keep_running(self) -> None:
         """Start the process again whenever it ends, each time in a row after a longer pause. Cancel it to stop."""
-        pause = RESTART_SECONDS_MIN
+        pauses = Pauses(seconds_min=RESTART_SECONDS_MIN, seconds_max=RESTART_SECONDS_MAX, steady_seconds=STEADY_SECONDS)
         clock = asyncio.get_running_loop().time
         while True:
             since = clock()
             code = await self._running.wait()
-            if clock() - since > STEADY_SECONDS:
-                pause = RESTART_SECONDS_MIN
+            pause = pauses.after(clock() - since)
             self._say(f"{self.name} {_ending(code)}; starting it again in {pause:g} s (its log: {self.log.path})")
             await asyncio.sleep(pause)
-            pause = min(pause * 2, RESTART_SECONDS_MAX)
             try:
                 await self.start()
             except StackError as exc:

@@ -29,6 +29,34 @@ def limit(metric: str = "total_tokens", max_value: int = 1000, model_pattern: st
     return Limit(metric, Window(WindowKind.DAY), max_value, model_pattern)
 
 
+@asynccontextmanager
+async def locked_reservations(database_url: str) -> AsyncIterator[None]:
+    """While the block runs, whoever reserves or settles in this database waits."""
+    async with _locking(database_url, "LOCK TABLE quotad.reservations IN ACCESS EXCLUSIVE MODE"):
+        yield
+
+
+@asynccontextmanager
+async def _locking(database_url: str, statement: str) -> AsyncIterator[None]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+            yield
+    finally:
+        await connection.close()
+
+
+async def someone_waits(database_url: str) -> None:
+    """Until some session of this database waits for a lock."""
+    connection = await asyncpg.connect(database_url)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    try:
+        await eventually(lambda: connection.fetchval(waiting))
+    finally:
+        await connection.close()
+
+
 @dataclass(slots=True)
 class Daemon:
     """A running daemon; `stop` may be called before the block ends."""
@@ -82,29 +110,16 @@ class Daemon:
     @asynccontextmanager
     async def reservations_locked(self) -> AsyncIterator[None]:
         """While the block runs, whoever reserves or settles waits; keys and limits can be read."""
-        async with self._locking("LOCK TABLE quotad.reservations IN ACCESS EXCLUSIVE MODE"):
+        async with locked_reservations(self.database_url):
             yield
 
     @asynccontextmanager
     async def _locking(self, statement: str) -> AsyncIterator[None]:
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            async with connection.transaction():
-                await connection.execute(statement)
-                yield
-        finally:
-            await connection.close()
+        async with _locking(self.database_url, statement):
+            yield
 
     async def someone_waits(self) -> None:
-        """Until some session of this database waits for a lock."""
-        connection = await asyncpg.connect(self.database_url)
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        try:
-            await eventually(lambda: connection.fetchval(waiting))
-        finally:
-            await connection.close()
+        await someone_waits(self.database_url)
 
     async def time_passes(self, seconds: float) -> None:
         """Until the database's clock is later by that much."""

@@ -12,6 +12,7 @@ from protos.quota.v1 import quota_pb2 as pb
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from tests.support.daemons import DATA_TOKEN, Daemon, quotad
 from tests.support.waiting import eventually
+from tests.support.web import fetch
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -22,16 +23,6 @@ DATA = (("authorization", f"Bearer {DATA_TOKEN}"),)
 async def channel(daemon: Daemon) -> AsyncIterator[grpc.aio.Channel]:
     async with grpc.aio.insecure_channel(daemon.address) as channel:
         yield channel
-
-
-async def fetch(address: str, path: str) -> str:
-    host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
-    answer = await reader.read()
-    writer.close()
-    await writer.wait_closed()
-    return answer.decode()
 
 
 @pytest.mark.parametrize("service", ["", "quota.v1.QuotaService", "quota.v1.AdminService"])
