@@ -65,6 +65,7 @@ format: setup $(VENV)/.development  ## bring Python and TypeScript into shape
 locks: $(VENV)/.development  ## resolve the lock files again from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements/production.lock
 	@$(COMPILE) --extra embedded --extra page -c requirements/production.lock pyproject.toml -o requirements/stack.lock
+	@$(COMPILE) --extra telemetry -c requirements/production.lock pyproject.toml -o requirements/telemetry.lock
 	@$(COMPILE) --group build -c requirements/stack.lock -o requirements/build.lock
 	@$(COMPILE) --group benchmarks -c requirements/stack.lock -o requirements/benchmarks.lock
 	@$(COMPILE) --all-extras -c requirements/stack.lock pyproject.toml -o requirements/development.lock

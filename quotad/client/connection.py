@@ -13,6 +13,7 @@ import grpc.aio
 from quotad.client.channel import Metadata, Stubs, attempt, open_channel, stubs_of
 from quotad.client.coalescing import Coalescer
 from quotad.client.retrying import repeated
+from quotad.client.tracing import is_traced, trace_metadata
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -82,7 +83,7 @@ class Connection:
         metadata: Metadata = (),
     ) -> Value:
         """Raises the ledger's own `QuotaError`, or `OutcomeUnknown` when no attempt had a definite answer."""
-        metadata = (*self._authorization, *metadata)
+        metadata = (*self._authorization, *metadata, *trace_metadata())
         return await repeated(
             lambda seconds: attempt(next(self._turns), pick, request, read, seconds, metadata),
             call_timeout_seconds=self._call_timeout_seconds,
@@ -92,9 +93,10 @@ class Connection:
     async def send(self, kind: str, request: Any, read: Callable[[Any], Value], reservation_id: str = "") -> Value:
         """One operation of the data plane; `kind` is its field in `ExchangeOperation`. Raises as `call` does.
 
-        Operations on one reservation prefer one daemon, which remembers it; each repeat asks another one.
+        Operations on one reservation prefer one daemon, which remembers it; each repeat asks another one. In a span
+        that is recorded an operation travels alone, so that the daemon's span continues the caller's trace.
         """
-        if self._coalescer is None:
+        if self._coalescer is None or is_traced():
             return await self.call(_RPCS[kind], request, read)
         ask = self._coalescer.asker(kind, request, read, reservation_id)
         return await repeated(ask, call_timeout_seconds=self._call_timeout_seconds, retry_seconds=self._retry_seconds)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -30,8 +32,13 @@ from servicekit.database import create_engine
 from servicekit.listening import Listen, ListenRefused, bind
 from servicekit.migrations import Migrations, require_current
 from servicekit.serving import metrics_beside, require_safe_listener, serving_metrics, stop_event
+from servicekit.settings import SettingsInvalid
+
+if TYPE_CHECKING:  # its packages are an extra
+    from quotad.server.tracing import Spans
 
 MIGRATIONS = Migrations("quotad")
+TRACES_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
 """A batch of 1,000 Reserves with a few labels each; a message of an Exchange has a bound of its own."""
 METADATA_BYTES_MAX = 256 * 1024
@@ -77,19 +84,19 @@ async def serve(settings: DaemonSettings) -> None:
 async def running(settings: DaemonSettings) -> AsyncIterator[Running]:
     """A daemon for the length of a block. Raises what keeps it from starting: see `quotad.cli.serve`."""
     require_safe_listener(settings, has_tls=settings.tls_cert is not None)
-    async with _opened(settings) as store:
+    async with _opened(settings) as store, _spans() as spans:
         health = Health(store)
-        metrics_server = metrics_beside(settings, lambda: _is_serving(health))
-        async with serving_metrics(metrics_server) as metrics_address, _answering(settings, store, health) as address:
+        beside = metrics_beside(settings, lambda: _is_serving(health))
+        async with serving_metrics(beside) as metrics_address, _answering(settings, store, health, spans) as address:
             yield Running(address, metrics_address, health)
 
 
 @asynccontextmanager
 async def running_worker(settings: DaemonSettings) -> AsyncIterator[Running]:
     """One of several daemons on a port that their parent holds."""
-    async with _opened(settings) as store:
+    async with _opened(settings) as store, _spans() as spans:
         health = Health(store)
-        async with _answering(settings, store, health, shares_port=True) as address:
+        async with _answering(settings, store, health, spans, shares_port=True) as address:
             yield Running(address, "", health)
 
 
@@ -105,12 +112,12 @@ async def _opened(settings: DaemonSettings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def _answering(
-    settings: DaemonSettings, store: Store, health: Health, *, shares_port: bool = False
+    settings: DaemonSettings, store: Store, health: Health, spans: Spans | None, *, shares_port: bool = False
 ) -> AsyncIterator[str]:
-    tokens, calls = await _tokens(settings, store), Calls(settings.call_seconds_max)
+    tokens, calls = await _tokens(settings, store), Calls(settings.call_seconds_max, spans)
     answering = Answering(store.ledger, settings.call_seconds_max)
     exchanges = Exchanges(answering)
-    server = _bare_server([calls, Authentication(tokens)], shares_port=shares_port)
+    server = _bare_server([Authentication(tokens), calls], shares_port=shares_port)
     _add_services(server, store, tokens, answering, exchanges, health)
     port = _listen(server, settings, shares_port=shares_port)
     stopping = asyncio.Event()
@@ -213,6 +220,20 @@ async def _require_schema(settings: DaemonSettings) -> None:
         await require_current(engine, MIGRATIONS)
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _spans() -> AsyncIterator[Spans | None]:
+    """Where spans go; None where no endpoint is set, and then nothing of OpenTelemetry's SDK is imported."""
+    if not any(os.environ.get(name) for name in TRACES_VARIABLES):
+        yield None
+        return
+    try:
+        from quotad.server.tracing import exporting  # noqa: PLC0415 - its packages are an extra
+    except ImportError as exc:
+        raise SettingsInvalid(f"{TRACES_VARIABLES[0]} needs the packages of quotad[telemetry]: {exc}") from exc
+    async with exporting() as spans:
+        yield spans
 
 
 async def _is_serving(health: Health) -> bool:

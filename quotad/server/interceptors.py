@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import grpc
 import grpc.aio
@@ -20,6 +20,9 @@ from quotad.server.tokens import TokenBook
 from quotad.store.tokens import Token
 from quotad.wire.errors import STATUS_METADATA, status_bytes
 from quotad.wire.scalars import Malformed
+
+if TYPE_CHECKING:  # its packages are an extra
+    from quotad.server.tracing import Spans
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
@@ -69,8 +72,9 @@ class Calls(grpc.aio.ServerInterceptor):
     A caller that leaves, or whose deadline passes, cancels its call through gRPC: what was not written by then is not.
     """
 
-    def __init__(self, seconds_max: float) -> None:
+    def __init__(self, seconds_max: float, spans: Spans | None = None) -> None:
         self._seconds_max = seconds_max
+        self._spans = spans
         self._open = 0
         self._all_answered = asyncio.Event()
         self._all_answered.set()
@@ -92,8 +96,11 @@ class Calls(grpc.aio.ServerInterceptor):
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
+        behaviour = self._answering(_rpc(method), handler.unary_unary)  # type: ignore[arg-type]
+        if self._spans is not None:
+            behaviour = self._spans.around(method, behaviour)
         return grpc.unary_unary_rpc_method_handler(
-            self._answering(_rpc(method), handler.unary_unary),  # type: ignore[arg-type]
+            behaviour,
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
@@ -119,6 +126,8 @@ class Calls(grpc.aio.ServerInterceptor):
                 await _abort_unknown(context, rpc, expired=bound.expired())
             finally:
                 metrics.note_call(rpc, reason, time.monotonic() - started)
+                if self._spans is not None:
+                    self._spans.note(reason)
                 self._closed()
 
         return answer

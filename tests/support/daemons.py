@@ -79,10 +79,14 @@ class Daemon:
 
     @asynccontextmanager
     async def data(
-        self, *, call_timeout_seconds: float = 5.0, retry_seconds: float = 10.0
+        self, *, call_timeout_seconds: float = 5.0, retry_seconds: float = 10.0, coalesce: bool = True
     ) -> AsyncIterator[QuotaClient]:
         async with QuotaClient(
-            self.address, DATA_TOKEN, call_timeout_seconds=call_timeout_seconds, retry_seconds=retry_seconds
+            self.address,
+            DATA_TOKEN,
+            call_timeout_seconds=call_timeout_seconds,
+            retry_seconds=retry_seconds,
+            coalesce=coalesce,
         ) as client:
             yield client
 

@@ -82,7 +82,7 @@ async def test_a_stop_answers_what_was_accepted_and_refuses_the_rest(database_ur
 
 async def test_metrics_count_calls_by_reason(daemon: Daemon) -> None:
     key = await daemon.create_key()
-    async with daemon.data() as client:
+    async with daemon.data(coalesce=False) as client:
         await client.reserve("metric", api_key=key.secret, model="m", amounts={"total_tokens": 1}, lease_seconds=1)
 
     async def counted() -> bool:
