@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 import structlog
+from google.protobuf.message import DecodeError
 
 from protos.quota.v1 import quota_pb2 as pb
 from quotad.administration import TokenRole
@@ -28,8 +29,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"  # generic in the stubs only
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
+DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
 HEALTH_PREFIX = "/grpc.health.v1.Health/"
 ADMIN_PREFIX = "/quota.v1.AdminService/"
+
+UNREADABLE = object()
+"""Stands for a request that is no message of its call."""
 
 CALLER: ContextVar[Token] = ContextVar("CALLER")
 """Whose token the call under way carries."""
@@ -101,7 +106,7 @@ class Calls(grpc.aio.ServerInterceptor):
             behaviour = self._spans.around(method, behaviour)
         return grpc.unary_unary_rpc_method_handler(
             behaviour,
-            request_deserializer=handler.request_deserializer,
+            request_deserializer=_reading(handler.request_deserializer),
             response_serializer=handler.response_serializer,
         )
 
@@ -113,16 +118,20 @@ class Calls(grpc.aio.ServerInterceptor):
             reason = "CANCELLED"
             self._opened()
             try:
-                async with asyncio.timeout(self._seconds_max) as bound:
-                    response = await behaviour(request, context)
+                async with asyncio.timeout(self._seconds(context)) as bound:
+                    response = await behaviour(_readable(request), context)
                 reason = metrics.OK
                 return response
+            except asyncio.CancelledError:
+                if context.time_remaining() == 0:
+                    reason = DEADLINE_EXCEEDED
+                raise
             except (QuotaError, Malformed) as raised:
                 error = _told(raised)
                 reason = error.reason
                 await _abort(context, error)
             except Exception:  # noqa: BLE001 - logged, and told as INTERNAL
-                reason = "DEADLINE_EXCEEDED" if bound.expired() else "INTERNAL"
+                reason = DEADLINE_EXCEEDED if bound.expired() else "INTERNAL"
                 await _abort_unknown(context, rpc, expired=bound.expired())
             finally:
                 metrics.note_call(rpc, reason, time.monotonic() - started)
@@ -163,10 +172,35 @@ class Calls(grpc.aio.ServerInterceptor):
         self._open += 1
         self._all_answered.clear()
 
+    def _seconds(self, context: Context) -> float:
+        """What the caller still gives the call, and at most our own bound."""
+        left = context.time_remaining()
+        return self._seconds_max if left is None else min(left, self._seconds_max)
+
     def _closed(self) -> None:
         self._open -= 1
         if not self._open:
             self._all_answered.set()
+
+
+def _reading(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    """Where a deserializer raises, gRPC itself answers UNKNOWN, which says nothing definite."""
+    if deserialize is None:
+        return bytes
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return UNREADABLE
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    if request is UNREADABLE:
+        raise InvalidRequest("", "the request is not a message of this call")
+    return request
 
 
 def _told(raised: QuotaError | Malformed) -> QuotaError:
