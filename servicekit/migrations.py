@@ -50,14 +50,14 @@ async def migrate(database_url: str, migrations: Migrations) -> str:
         raise DatabaseUnusable(f"the database refuses the migration of {migrations.name}: {first_line(exc)}") from exc
     finally:
         await engine.dispose()
-    return _head(migrations)
+    return known_version(migrations)
 
 
 async def require_current(engine: AsyncEngine, migrations: Migrations) -> None:
     """Raise `SchemaUnknown` unless the schema is at exactly this program's version, or `DatabaseUnusable`."""
     async with connect(engine) as connection:
         found = await connection.run_sync(_current, migrations)
-    head = _head(migrations)
+    head = known_version(migrations)
     if found != head:
         raise SchemaUnknown(
             f"the schema {migrations.name!r} is at version {found or 'none'}, this program needs {head}: "
@@ -88,7 +88,8 @@ def _current(connection: Connection, migrations: Migrations) -> str | None:
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
-def _head(migrations: Migrations) -> str:
+def known_version(migrations: Migrations) -> str:
+    """The version that this program needs."""
     head = ScriptDirectory.from_config(migrations.config()).get_current_head()
     if head is None:
         raise SchemaUnknown(f"the package {migrations.name} has no migrations")

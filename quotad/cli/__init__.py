@@ -7,6 +7,7 @@ from typing import NoReturn
 import typer
 
 from quotad.cli import daemon, groups, keys, reports, reservations, tokens
+from quotad.cli.doctor import doctor
 from quotad.cli.up import up
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
@@ -20,6 +21,7 @@ app.command()(daemon.migrate)
 app.command()(daemon.audit)
 app.command()(reports.usage)
 app.command()(reports.refusals)
+app.command()(doctor)
 app.add_typer(keys.app, name="keys")
 app.add_typer(groups.app, name="groups")
 app.add_typer(tokens.app, name="tokens")

@@ -18,6 +18,8 @@ from grpc_reflection.v1alpha import reflection
 
 from protos.quota.v1 import quota_pb2_grpc as rpc
 from quotad.administration import TokenRole
+from quotad.doctor.findings import Verdict
+from quotad.doctor.judgements import durability_findings
 from quotad.server import metrics
 from quotad.server.admin import AdminServicer
 from quotad.server.answering import Answering
@@ -105,6 +107,9 @@ async def _opened(settings: DaemonSettings) -> AsyncIterator[Store]:
     store = await Store.open(settings.store_settings())
     try:
         await _require_schema(settings)
+        for finding in durability_findings(await store.server()):
+            if finding.verdict is not Verdict.OK:
+                log.warning(finding.said, advice=finding.advice)
         yield store
     finally:
         await store.close()

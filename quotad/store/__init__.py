@@ -9,6 +9,7 @@ from quotad.store.audit import Auditor
 from quotad.store.audit_log import AuditLog
 from quotad.store.connections import Connections, StoreSettings
 from quotad.store.groups import Groups
+from quotad.store.inspection import Server, server_of
 from quotad.store.keys import Keys
 from quotad.store.ledger import Ledger
 from quotad.store.limits import Limits
@@ -53,6 +54,11 @@ class Store:
         async with self._connections.acquire() as connection:
             now: datetime = await connection.fetchval(statements.CLOCK)
         return now
+
+    async def server(self) -> Server:
+        """How the database is set up; raises `StoreUnavailable` or `Overloaded`."""
+        async with self._connections.acquire() as connection:
+            return await server_of(connection)
 
     async def close(self) -> None:
         await self.ledger.close()
