@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --custom-compile-command "make locks" -p 3.11
 PAGE := dashboard/web
 PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public $(PAGE)/*.html $(PAGE)/*.json $(PAGE)/*.ts -type f ! -name '*.gen.ts' 2>/dev/null)
-NPM_FOLDERS := $(PAGE) tests/browser tests/clients
+NPM_FOLDERS := $(PAGE) tests/browser tests/clients docs/examples/node
 
 # npm from the locked wheel: no Node needs to be installed. It trusts the machine's certificate authorities, as pip does.
 define npm
@@ -28,7 +28,7 @@ setup: $(VENV)/.stack $(PAGE)/dist/index.html  ## install what `make up` needs i
 up: setup        ## run the whole product on this machine; one Ctrl-C stops it; flags: make up ARGS="--port-base 9000"
 	@exec $(BIN)/quotad up $(ARGS)
 
-test: setup $(VENV)/.development tests/browser/node_modules/.installed tests/clients/node_modules/.installed  ## run every test
+test: setup $(VENV)/.development $(addsuffix /node_modules/.installed,$(NPM_FOLDERS))  ## run every test
 	@echo "==> testing the page"
 	$(call npm,$(PAGE),run --silent test)
 	@echo "==> testing"

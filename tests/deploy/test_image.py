@@ -114,7 +114,7 @@ def test_the_wheel_has_nothing_but_the_program(wheel: zipfile.ZipFile) -> None:
     assert not any("node_modules" in path.parts for path in packaged)
 
 
-@pytest.mark.parametrize("folder", ["dashboard/web", "tests/browser", "tests/clients"])
+@pytest.mark.parametrize("folder", ["dashboard/web", "tests/browser", "tests/clients", "docs/examples/node"])
 def test_npm_locks_name_every_package_that_they_need(folder: str) -> None:
     """`npm ci` refuses a lock without an entry for a package of another platform."""
     packages = json.loads((REPOSITORY / folder / "package-lock.json").read_text("utf-8"))["packages"]

@@ -37,4 +37,5 @@ def links(page: Path) -> list[str]:
 
 
 def pages() -> list[Path]:
-    return sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+    found = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
+    return sorted(page for page in found if "node_modules" not in page.parts)

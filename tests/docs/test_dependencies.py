@@ -10,7 +10,7 @@ from collections import Counter
 from tests.support.processes import REPOSITORY
 
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \| (?P<reason>[^|]+) \|$", re.MULTILINE)
-NPM_FOLDERS = ("dashboard/web", "tests/browser", "tests/clients")
+NPM_FOLDERS = ("dashboard/web", "tests/browser", "tests/clients", "docs/examples/node")
 
 
 def python_packages() -> set[str]:
