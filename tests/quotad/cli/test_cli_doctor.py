@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from tests.quotad.cli.conftest import Run
 from tests.quotad.cli.test_cli_daemon import execute
 from tests.support.commands import Ended, run_command
 from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, Daemon, quotad
+from tests.support.processes import command, running
+from tests.support.stack import clean_environment
 
 
 async def examined(daemon: Daemon, directory: Path, **settings: str) -> Ended:
@@ -102,10 +103,10 @@ def test_a_wrong_setting_is_a_finding(run: Run, monkeypatch: pytest.MonkeyPatch)
     assert "QUOTAD_QUEUE_MAX" in finding(ended, "settings")["said"]
 
 
-async def test_a_daemon_warns_at_its_start_where_settlements_could_be_lost(database_url: str) -> None:
-    with capture_logs() as logs:
-        async with quotad(database_url):
-            pass
-    warned = [line["event"] for line in logs if line["log_level"] == "warning"]
-    assert any(event.startswith("fsync is off") for event in warned)
-    assert any(event.startswith("synchronous_commit is off") for event in warned)
+def test_a_daemon_warns_at_its_start_where_settlements_could_be_lost(database_url: str, tmp_path: Path) -> None:
+    argv = [command("quotad"), "serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"]
+    env = {**clean_environment(), "QUOTAD_DATABASE_URL": database_url}
+    with running(argv, tmp_path / "log", env=env, cwd=tmp_path) as process:
+        output = process.wait_for_output("quotad is ready")
+    assert "fsync is off" in output
+    assert "synchronous_commit is off" in output
