@@ -41,10 +41,17 @@ reservations_purged = Counter("quotad_reservations_purged", "Reservations delete
 roll_up_lag_seconds = Gauge(
     "quotad_roll_up_lag_seconds",
     "Age of the oldest settlement that is not in the usage totals; usually below a minute.",
+    multiprocess_mode="livemax",
 )
-purge_lag_seconds = Gauge("quotad_purge_lag_seconds", "For how long the oldest settled reservation has been due.")
+purge_lag_seconds = Gauge(
+    "quotad_purge_lag_seconds",
+    "For how long the oldest settled reservation has been due.",
+    multiprocess_mode="livemax",
+)
 conservation_violations = Gauge(
-    "quotad_conservation_violations", "Windows that did not add up in the last check; any is a defect."
+    "quotad_conservation_violations",
+    "Windows that did not add up in the last check; any is a defect.",
+    multiprocess_mode="livemax",
 )
 audits = Counter("quotad_audits", "Checks of the whole ledger that came to an end.")
 
