@@ -104,7 +104,7 @@ async def running_worker(settings: DaemonSettings) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def _opened(settings: DaemonSettings) -> AsyncIterator[Store]:
-    store = await Store.open(settings.store_settings())
+    store = await Store.open(settings.store_settings(), metrics.LEDGER)
     try:
         await _require_schema(settings)
         for finding in durability_findings(await store.server()):
@@ -120,8 +120,8 @@ async def _answering(
     settings: DaemonSettings, store: Store, health: Health, spans: Spans | None, *, shares_port: bool = False
 ) -> AsyncIterator[str]:
     tokens, calls = await _tokens(settings, store), Calls(settings.call_seconds_max, spans)
-    answering = Answering(store.ledger, settings.call_seconds_max)
-    exchanges = Exchanges(answering)
+    answering = Answering(store.ledger, store.unbilled, settings.call_seconds_max)
+    exchanges = Exchanges(answering, tokens)
     server = _bare_server([Authentication(tokens), calls], shares_port=shares_port)
     _add_services(server, store, tokens, answering, exchanges, health)
     port = _listen(server, settings, shares_port=shares_port)
@@ -135,6 +135,7 @@ async def _answering(
             tasks.create_task(sweeper.run(store.ledger, stopping, metrics.holds_expired.inc))
             tasks.create_task(store.retention.run(stopping, metrics.RETENTION))
             tasks.create_task(store.refusals.run(stopping, metrics.REFUSALS))
+            tasks.create_task(store.unbilled.run(stopping))
             tasks.create_task(store.auditor.run(stopping, settings.audit_pause_seconds, metrics.note_audit))
             try:
                 yield str(Listen(Listen.parse(settings.listen).host, port))

@@ -10,7 +10,9 @@ import grpc.aio
 from protos.quota.v1 import quota_pb2 as pb
 from quotad.errors import InvalidRequest, Overloaded, QuotaError
 from quotad.server.answering import Answering
+from quotad.server.interceptors import CALLER
 from quotad.server.items import check_count, exchange
+from quotad.server.tokens import TokenBook
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -24,8 +26,9 @@ STREAM_SECONDS_MAX = 30 * 60.0
 class Exchanges:
     """The open streams of one daemon."""
 
-    def __init__(self, answering: Answering, stream_seconds_max: float = STREAM_SECONDS_MAX) -> None:
+    def __init__(self, answering: Answering, tokens: TokenBook, stream_seconds_max: float = STREAM_SECONDS_MAX) -> None:
         self._answering = answering
+        self._tokens = tokens
         self._stream_seconds_max = stream_seconds_max
         self._stopping = asyncio.Event()
 
@@ -60,6 +63,7 @@ class Exchanges:
                 message = reading.result()
                 if message is None:
                     return None
+                self._tokens.require_active(CALLER.get())
                 stream.accept(message)
                 answers.create_task(stream.answer(message))
         except QuotaError as wrong:

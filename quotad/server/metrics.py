@@ -7,7 +7,7 @@ import os
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from quotad.core.operations import SettleAnswer
-from quotad.store import refusals, retention
+from quotad.store import lanes, refusals, retention
 from quotad.values import Limit, ReservationState
 
 OK = "OK"
@@ -18,6 +18,7 @@ if WORKER_VARIABLE in os.environ:  # before the first metric is made
     # By its place, not by its process: a worker that is started again goes on with the counts of the one before it,
     # and the parent's directory does not grow.
     values.ValueClass = values.MultiProcessValue(lambda: os.environ[WORKER_VARIABLE])  # type: ignore[no-untyped-call]
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 
 calls = Counter("quotad_calls", "Calls answered, by RPC and reason; OK where there was none.", ["rpc", "reason"])
@@ -27,6 +28,14 @@ late_settlements = Counter("quotad_late_settlements", "Usage charged after its r
 unreserved_settlements = Counter("quotad_unreserved_settlements", "Usage charged without having been admitted.")
 finalized_after_release = Counter(
     "quotad_finalized_after_release", "Usage that was not charged because its reservation had been released."
+)
+batch_operations = Histogram("quotad_batch_operations", "Operations of one transaction.", buckets=BATCH_SIZES)
+operations_waiting = Gauge(
+    "quotad_operations_waiting", "Operations that wait for a transaction.", multiprocess_mode="livesum"
+)
+optimistic_misses = Counter(
+    "quotad_optimistic_misses",
+    "Batches that were planned on remembered rows and had to be planned again on locked ones.",
 )
 refusals_counted = Counter(
     "quotad_refusals",
@@ -70,6 +79,12 @@ def note_audit(differences: int) -> None:
     conservation_violations.set(differences)
 
 
+def note_batch(operations: int, waiting: int) -> None:
+    batch_operations.observe(operations)
+    operations_waiting.set(waiting)
+
+
+LEDGER = lanes.Watch(batch=note_batch, missed=optimistic_misses.inc)
 REFUSALS = refusals.Watch(refused=note_refused, dropped=refusals_dropped.inc)
 RETENTION = retention.Watch(rolled_up=reservations_rolled_up.inc, purged=reservations_purged.inc, lags=note_lags)
 

@@ -24,6 +24,7 @@ class TokenBook:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._known: Mapping[bytes, Token] = {}
+        self._active: frozenset[Token] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -40,10 +41,16 @@ class TokenBook:
             raise CallerUnauthenticated("this service token is unknown")
         return token
 
+    def require_active(self, token: Token) -> None:
+        """Raise `CallerUnauthenticated` where a token that opened a stream has been revoked since, or changed."""
+        if token not in self._active:
+            raise CallerUnauthenticated("this service token has been revoked")
+
     async def read(self) -> None:
         """Raises `Unavailable`; what was known before stays known."""
         async with asyncio.timeout(READ_SECONDS_MAX):
             self._known = await self._tokens.load()
+        self._active = frozenset(self._known.values())
 
     async def try_read(self) -> None:
         """After an edit, so that it counts at once; where that fails, `keep_fresh` sees to it."""

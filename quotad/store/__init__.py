@@ -11,12 +11,14 @@ from quotad.store.connections import Connections, StoreSettings
 from quotad.store.groups import Groups
 from quotad.store.inspection import Server, server_of
 from quotad.store.keys import Keys
+from quotad.store.lanes import UNWATCHED, Watch
 from quotad.store.ledger import Ledger
 from quotad.store.limits import Limits
 from quotad.store.refusals import Refusals
 from quotad.store.reservations import Reservations
 from quotad.store.retention import Retention
 from quotad.store.tokens import Tokens
+from quotad.store.unbilled import Unbilled
 from quotad.store.usage import Usage
 
 __all__ = ["Store", "StoreSettings"]
@@ -25,10 +27,10 @@ __all__ = ["Store", "StoreSettings"]
 class Store:
     """One database: the ledger, what is read of it and for how long it is kept, and how it is administered."""
 
-    def __init__(self, connections: Connections, settings: StoreSettings) -> None:
+    def __init__(self, connections: Connections, settings: StoreSettings, watch: Watch = UNWATCHED) -> None:
         self._connections = connections
         self.refusals = Refusals(connections, settings.refusal_entries_max)
-        self.ledger = Ledger(connections, settings, self.refusals)
+        self.ledger = Ledger(connections, settings, self.refusals, watch)
         self.keys = Keys(connections, settings)
         self.groups = Groups(connections)
         self.tokens = Tokens(connections)
@@ -38,11 +40,12 @@ class Store:
         self.usage = Usage(connections)
         self.retention = Retention(connections, settings)
         self.auditor = Auditor(settings)
+        self.unbilled = Unbilled(connections)
 
     @classmethod
-    async def open(cls, settings: StoreSettings) -> Store:
+    async def open(cls, settings: StoreSettings, watch: Watch = UNWATCHED) -> Store:
         """Connect; raises `StoreUnavailable`."""
-        return cls(await Connections.open(settings), settings)
+        return cls(await Connections.open(settings), settings, watch)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` or `Overloaded` unless the database answers."""

@@ -32,6 +32,8 @@ class Action(StrEnum):
     DELETE = "delete"
     REVOKE = "revoke"
     FORCE_RELEASE = "force_release"
+    FINALIZE_RELEASED = "finalize_released"
+    """Usage was reported for a reservation that had been released; `after` says what was not charged."""
 
 
 class ResourceKind(StrEnum):

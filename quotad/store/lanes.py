@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from quotad.core.operations import Bound, PlanAnswer
@@ -23,6 +24,19 @@ RunBatch: TypeAlias = "Callable[[Connection, str, Sequence[Bound]], Awaitable[li
 
 CONNECTIONS_LOST_MAX = 2
 """How often a batch is tried again because its connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Told of what the ledger does, for metrics."""
+
+    batch: Callable[[int, int], object]
+    """Operations of a batch, and of those that wait for the next ones."""
+    missed: Callable[[], object]
+    """A batch that could not be written as it was planned on remembered rows."""
+
+
+UNWATCHED = Watch(batch=lambda _count, _waiting: None, missed=lambda: None)
 
 
 class Group:
@@ -127,27 +141,34 @@ class Lanes:
     """Waiting operations of all tenants, and the workers that take them to the database."""
 
     def __init__(
-        self, connections: Connections, run: RunBatch, *, workers: int, queue_max: int, batch_max: int
+        self,
+        connections: Connections,
+        run: RunBatch,
+        *,
+        workers: int,
+        queue_max: int,
+        batch_max: int,
+        watch: Watch,
     ) -> None:
         self._connections = connections
         self._run = run
         self._queue_max = queue_max
         self._batch_max = batch_max
+        self._watch = watch
         self._lanes: dict[str, Lane] = {}
         self._ready: asyncio.Queue[Lane] = asyncio.Queue()
         self._isolating: set[asyncio.Task[None]] = set()
         self._workers = [asyncio.create_task(self._work(), name=f"lanes {n}") for n in range(workers)]
-        self.waiting = 0
-        """Operations that wait for a batch."""
+        self._waiting = 0
 
     def submit(self, tenant_id: str, operations: Sequence[Bound]) -> asyncio.Future[list[Outcome]]:
         """One outcome per operation, in order. Raises `Overloaded` where too many wait.
 
         Cancelling the future before its batch is made leaves the operations unwritten.
         """
-        if self.waiting + len(operations) > self._queue_max:
+        if self._waiting + len(operations) > self._queue_max:
             raise Overloaded("too many operations are waiting for the database")
-        self.waiting += len(operations)
+        self._waiting += len(operations)
         group = Group(operations, asyncio.get_running_loop().create_future())
         lane = self._lanes.get(tenant_id)
         if lane is None:
@@ -185,7 +206,9 @@ class Lanes:
     def _batch(self, lane: Lane) -> Batch:
         now = asyncio.get_running_loop().time()
         taken = lane.take(self._batch_max)
-        self.waiting -= sum([len(group.operations) for group in taken])
+        count = sum([len(group.operations) for group in taken])
+        self._waiting -= count
+        self._watch.batch(count, self._waiting)
         return Batch([part for group in taken if (part := group.wanted(now)) is not None])
 
     def _go_on(self, lane: Lane) -> None:

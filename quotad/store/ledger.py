@@ -6,7 +6,7 @@ this call is not known and that a repeat is safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import inf
 from typing import TypeVar
@@ -35,10 +35,10 @@ from quotad.store.batches import Batches
 from quotad.store.cache import Cache
 from quotad.store.configuration import describe, load_configuration, read_windows
 from quotad.store.connections import Connection, Connections, StoreSettings
-from quotad.store.lanes import Lanes
+from quotad.store.lanes import UNWATCHED, Lanes, Watch
 from quotad.store.locked import OUTAGE_AFTER
 from quotad.store.optimistic import is_blocked_by_holds
-from quotad.store.performer import Performer
+from quotad.store.performer import MayTouch, Performer, every_tenant, require_touchable
 from quotad.store.refusals import Refusals
 from quotad.store.resolution import Resolver, Target
 from quotad.values import KeyDescription, Reservation, Scope, Subject
@@ -54,39 +54,39 @@ class Ledger:
         connections: Connections,
         settings: StoreSettings,
         refusals: Refusals,
-        on_miss: Callable[[], object] = lambda: None,
+        watch: Watch = UNWATCHED,
     ) -> None:
         self._connections = connections
         self._settings = settings
         self._cache = Cache(settings.cache)
         self._resolver = Resolver(self._cache)
-        self._batches = Batches(self._cache, settings, refusals, on_miss)
+        self._batches = Batches(self._cache, settings, refusals, watch.missed)
         self._lanes = Lanes(
             connections,
             self._batches.run,
             workers=settings.workers,
             queue_max=settings.queue_max,
             batch_max=settings.batch_max,
+            watch=watch,
         )
         self._performer = Performer(connections, self._resolver, self._lanes)
-
-    @property
-    def waiting(self) -> int:
-        """Operations that wait for a batch."""
-        return self._lanes.waiting
 
     async def close(self) -> None:
         await self._lanes.close()
 
     async def perform(
-        self, operations: Sequence[Operation], ends_at: Sequence[float] | None = None
+        self,
+        operations: Sequence[Operation],
+        ends_at: Sequence[float] | None = None,
+        may_touch: MayTouch = every_tenant,
     ) -> list[Answer | Exception]:
         """One answer per operation, in order; operations succeed or fail one by one.
 
         Those on one id take effect in the order given. `ends_at` are their deadlines by the event loop's clock: what
-        has not been written by then is answered `DeadlinePassed`.
+        has not been written by then is answered `DeadlinePassed`. What is about a tenant that the caller may not touch
+        is answered `CallerNotAllowed`.
         """
-        return await self._performer.perform(operations, ends_at or [inf] * len(operations))
+        return await self._performer.perform(operations, ends_at or [inf] * len(operations), may_touch)
 
     async def reserve(self, operation: Reserve) -> ReserveAnswer:
         """Admit or refuse; a refusal is never caused by a hold whose lease has lapsed."""
@@ -111,12 +111,13 @@ class Ledger:
         """Read one reservation; one whose lease has lapsed is EXPIRED, whether or not it was swept."""
         return _returned(await self._perform_one(Read(scope, reservation_id)), ReadAnswer).reservation
 
-    async def check(self, operation: Check) -> CheckAnswer:
+    async def check(self, operation: Check, may_touch: MayTouch = every_tenant) -> CheckAnswer:
         """What a Reserve would be answered now; raises what it would be refused with. Writes nothing of its own."""
         check_whether(operation)
         while True:
             async with self._connections.acquire() as connection:
                 target = await self._resolver.key(connection, operation.subject)
+                require_touchable(target.tenant_id, may_touch)
                 state = await self._looked_at(connection, target, operation)
                 try:
                     return check(state, operation, target.api_key_id, target.secret_expire_time)
@@ -127,11 +128,12 @@ class Ledger:
                     if not lapsed:
                         raise
 
-    async def describe_key(self, subject: Subject) -> KeyDescription:
+    async def describe_key(self, subject: Subject, may_touch: MayTouch = every_tenant) -> KeyDescription:
         """Read a key with the state of all limits that bind it; raises `ApiKeyDisabled` for a replaced secret."""
         check_subject(subject)
         async with self._connections.acquire() as connection:
             target = await self._resolver.key(connection, subject)
+            require_touchable(target.tenant_id, may_touch)
             (description,) = await describe(connection, target.tenant_id, [target.api_key_id])
         require_working(target.secret_expire_time, description.server_time)
         return description

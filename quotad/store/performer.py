@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from quotad.core.operations import Answer, Bound, ExpireAnswer, Operation, Renew, RenewAnswer, RenewOne
 from quotad.core.validation import check_operation
-from quotad.errors import Overloaded, QuotaError
+from quotad.errors import CallerNotAllowed, Overloaded, QuotaError
 from quotad.store.connections import Connections
 from quotad.store.failures import ConfigurationMoved
 from quotad.store.lanes import Lanes, Outcome
@@ -15,6 +16,24 @@ from quotad.store.resolution import Resolver, Target
 
 LOOK_UPS_MAX = 10
 """How often keys are looked up again because the configuration moved, before it answers `OVERLOADED`."""
+
+
+MayTouch: TypeAlias = Callable[[str], bool]
+"""Whether the caller may touch a tenant."""
+
+
+def every_tenant(_tenant_id: str) -> bool:
+    return True
+
+
+def require_touchable(tenant_id: str, may_touch: MayTouch) -> None:
+    """Raise `CallerNotAllowed` for a tenant that the caller may not touch."""
+    if not may_touch(tenant_id):
+        raise _untouchable(tenant_id)
+
+
+def _untouchable(tenant_id: str) -> CallerNotAllowed:
+    return CallerNotAllowed("the caller's token may not touch this tenant", metadata={"tenant_id": tenant_id})
 
 
 class Errand:
@@ -64,6 +83,10 @@ class Call:
         for place in moved:
             self.answers[place] = None
 
+    def refuse(self, errand: Errand, error: QuotaError) -> None:
+        for place in errand.places:
+            self.answers[place] = error
+
     def _add_renewal(self, place: int, outcome: RenewAnswer) -> None:
         """One answer for all ids; what kept a single one from having any is the answer to the call."""
         found = self.answers[place]
@@ -79,19 +102,21 @@ class Performer:
         self._resolver = resolver
         self._lanes = lanes
 
-    async def perform(self, operations: Sequence[Operation], ends_at: Sequence[float]) -> list[Answer | Exception]:
+    async def perform(
+        self, operations: Sequence[Operation], ends_at: Sequence[float], may_touch: MayTouch
+    ) -> list[Answer | Exception]:
         """One answer per operation, in order."""
         call = Call(operations, ends_at)
         left = list(range(len(operations)))
         for _ in range(LOOK_UPS_MAX):
-            await self._run(call, await self._errands(call, left))
+            await self._run(call, await self._errands(call, left, may_touch))
             left = call.left
             if not left:
                 break
         busy = Overloaded("the configuration of this tenant is too busy")
         return [busy if answer is None else answer for answer in call.answers]
 
-    async def _errands(self, call: Call, places: Sequence[int]) -> dict[str, Errand]:
+    async def _errands(self, call: Call, places: Sequence[int], may_touch: MayTouch) -> dict[str, Errand]:
         """The operations by tenant, each tenant's in the order given; what cannot be sent is answered."""
         targets: list[tuple[int, Target | None]] = []
         for place in places:
@@ -105,11 +130,14 @@ class Performer:
             targets = await self._look_up(call, targets)
         errands: dict[str, Errand] = {}
         for place, target in targets:
-            if target is not None:
-                errand = errands.get(target.tenant_id)
-                if errand is None:
-                    errand = errands[target.tenant_id] = Errand()
-                errand.add(place, call.operations[place], target, call.ends_at[place])
+            if target is None:
+                continue
+            errand = errands.get(target.tenant_id)
+            if errand is None:
+                errand = errands[target.tenant_id] = Errand()
+            errand.add(place, call.operations[place], target, call.ends_at[place])
+        for tenant_id in [tenant_id for tenant_id in errands if not may_touch(tenant_id)]:
+            call.refuse(errands.pop(tenant_id), _untouchable(tenant_id))
         return errands
 
     async def _look_up(

@@ -156,9 +156,10 @@ BEGIN
         IF FOUND THEN
             RAISE EXCEPTION 'a window has moved' USING ERRCODE = 'QT003';
         END IF;
+        db_now := clock_timestamp();
         has_lapsed := EXISTS (
             SELECT FROM quotad.reservations AS r
-            WHERE r.tenant_id = p_tenant_id AND r.state = 'reserved' AND r.expire_time <= clock_timestamp()
+            WHERE r.tenant_id = p_tenant_id AND r.state = 'reserved' AND r.expire_time <= db_now
         );
     END IF;
 
