@@ -11,6 +11,10 @@ from quotad.core.transitions import expired
 from quotad.values import Enforcement, Hold, Reservation, ReservationState
 
 
+class WindowMissing(LookupError):
+    """A plan needs a window that its state does not hold: see `quotad.core.plan.windows_needed`."""
+
+
 class WindowDraft:
     """A window as it will stand."""
 
@@ -55,9 +59,13 @@ class Draft:
         return self._reservations.get(reservation_id) or self.state.reservations.get(reservation_id)
 
     def window(self, key: WindowKey) -> WindowDraft:
+        """Raises `WindowMissing` for one that the state does not hold."""
         drafted = self._windows.get(key)
         if drafted is None:
-            drafted = self._windows[key] = WindowDraft(self.state.windows[key])
+            found = self.state.windows.get(key)
+            if found is None:
+                raise WindowMissing
+            drafted = self._windows[key] = WindowDraft(found)
         return drafted
 
     def standings(self, rules: Sequence[Placed]) -> list[Standing]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -47,6 +48,8 @@ METADATA_BYTES_MAX = 256 * 1024
 """A refusal names every limit of a key and of its groups, of which there are up to 128."""
 PING_MILLISECONDS_MIN = 10_000
 """Clients that look after their connection more often than that are cut off."""
+COLLECT_ALLOCATIONS = 50_000
+"""Containers made before the collector looks at the young ones: at the usual 700 it takes a tenth of a daemon's time."""
 STREAMS_STOP_SECONDS = 1.0
 """What open streams get once all calls are answered, and the time for the last answers to reach slow callers."""
 
@@ -75,11 +78,19 @@ class Running:
 
 async def serve(settings: DaemonSettings) -> None:
     """Run until SIGTERM or SIGINT, then stop: health first, no new calls, accepted ones answered, all bounded."""
+    calm_collector()
     stopped = stop_event()
     async with running(settings) as daemon:
         log.info("quotad is ready", address=daemon.address, metrics=f"http://{daemon.metrics_address}/metrics")
         await stopped.wait()
         log.info("quotad is stopping")
+
+
+def calm_collector() -> None:
+    """Let the cycle collector leave alone what stays for good, and look at the rest seldom: the ledger makes none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_ALLOCATIONS, 20, 100)
 
 
 @asynccontextmanager

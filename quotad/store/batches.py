@@ -111,7 +111,7 @@ class Batches:
     ) -> tuple[PlanAnswer, ...]:
         with translated():
             exact = await run_locked(connection, self._settings, tenant_id, operations)
-        self._cache.note_keys(tenant_id, exact.config_version, exact.keys)
-        self._cache.note_windows(tenant_id, exact.windows)
+        tenant = self._cache.note_keys(tenant_id, exact.config_version, exact.keys)
+        self._cache.note_windows(tenant, exact.windows)
         self._cache.note_reservations(tenant_id, exact.reservations)
         return exact.answers

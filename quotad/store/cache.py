@@ -116,11 +116,10 @@ class Cache:
             _put(tenant.keys, api_key_id, config, self._bounds.keys)
         return tenant
 
-    def note_windows(self, tenant_id: str, windows: Mapping[WindowKey, WindowState]) -> None:
-        tenant = self._tenants.get(tenant_id)
-        if tenant is not None:
-            for key, window in windows.items():
-                _put(tenant.windows, key, window, self._bounds.windows)
+    def note_windows(self, tenant: TenantCache, windows: Mapping[WindowKey, WindowState]) -> None:
+        """Windows as they were seen under the tenant's configuration: their maximum is part of it."""
+        for key, window in windows.items():
+            _put(tenant.windows, key, window, self._bounds.windows)
 
     def note_reservations(self, tenant_id: str, reservations: Iterable[Reservation]) -> None:
         """Remember the open ones; one that is settled or expired never opens again."""

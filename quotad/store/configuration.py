@@ -86,7 +86,7 @@ async def read_windows(
     """What the windows of some rules hold; nothing, where nobody has used one."""
     limit_ids, starts, _ = window_arrays({one.key: one.reset_time for one in rules})
     found = windows_from(await connection.fetch(statements.WINDOWS, tenant_id, limit_ids, starts))
-    return {one.key: found.get(one.key) or _unused(one) for one in rules}
+    return {one.key: found.get(one.key) or unused_window(one.rule, one.reset_time) for one in rules}
 
 
 async def groups_above(connection: Connection, tenant_id: str, group_ids: Collection[str]) -> Paths:
@@ -135,5 +135,6 @@ async def _statuses(
     return {one.key[0]: limit_status(one, windows[one.key].used, windows[one.key].held) for one in placed}
 
 
-def _unused(placed: Placed) -> WindowState:
-    return WindowState(placed.reset_time, max_value=placed.rule.limit.max_value, is_stored=False)
+def unused_window(rule: Rule, reset_time: datetime | None) -> WindowState:
+    """What a window that nobody has used holds."""
+    return WindowState(reset_time, max_value=rule.limit.max_value, is_stored=False)

@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from quotad.core.draft import WindowMissing
 from quotad.core.operations import Bound, Finalize, PlanAnswer, Release, RenewOne, Reserve
-from quotad.core.plan import plan
-from quotad.core.state import LedgerState, Placed, WindowKey
+from quotad.core.plan import plan, windows_needed
+from quotad.core.state import LedgerState
 from quotad.errors import QuotaExceeded
 from quotad.store import statements
 from quotad.store.applying import apply_arguments, end_of, windows_after
 from quotad.store.cache import Cache, TenantCache
-from quotad.store.configuration import load_configuration, read_windows
+from quotad.store.configuration import load_configuration, unused_window
 from quotad.store.connections import Connection, StoreSettings
 from quotad.store.failures import ConfigurationMoved, PlanAgain, translated
 from quotad.store.rows import reservation_from, window_arrays, windows_from
@@ -38,11 +39,11 @@ class OptimisticPath:
             self._cache.clock.note(await connection.fetchval(statements.CLOCK))
         await self._recall(connection, tenant_id, operations)
         now = self._cache.clock.now()
-        times = Counter([bound.reservation_id for bound in operations])
+        repeated = _repeated_ids(operations)
         return [
             place
             for place, bound in enumerate(operations)
-            if times[bound.reservation_id] == 1
+            if bound.reservation_id not in repeated
             and _is_usual(bound, self._cache.open_reservation(tenant_id, bound.reservation_id), now)
         ]
 
@@ -54,7 +55,11 @@ class OptimisticPath:
         None stands for a refusal that may rest on a hold whose lease has lapsed.
         """
         tenant, state = await self._state(connection, tenant_id, operations)
-        decided = plan(state, operations)
+        try:
+            decided = plan(state, operations)
+        except WindowMissing:
+            await self._load_windows(connection, tenant, state, operations)
+            decided = plan(state, operations)
         writes = decided.writes
         if not (writes.reservations or writes.absent_ids):
             return decided.answers
@@ -75,7 +80,7 @@ class OptimisticPath:
         if row is None:
             raise PlanAgain
         self._cache.clock.note(row["db_now"])
-        self._cache.note_windows(tenant_id, windows_after(writes, row["held"], row["used"]))
+        self._cache.note_windows(tenant, windows_after(writes, row["held"], row["used"]))
         self._cache.note_reservations(tenant_id, [write.reservation for write in writes.reservations])
         return decided.answers if not row["has_lapsed"] else tuple([_or_again(answer) for answer in decided.answers])
 
@@ -109,7 +114,6 @@ class OptimisticPath:
             reservations=reservations,
             windows=tenant.windows,
         )
-        await self._load_windows(connection, tenant, state, operations)
         return tenant, state
 
     async def _configured(self, connection: Connection, tenant_id: str, api_key_ids: set[str]) -> TenantCache:
@@ -125,27 +129,32 @@ class OptimisticPath:
     async def _load_windows(
         self, connection: Connection, tenant: TenantCache, state: LedgerState, operations: Sequence[Bound]
     ) -> None:
-        new: dict[WindowKey, Placed] = {}
-        held: dict[WindowKey, datetime | None] = {}
-        for bound in operations:
-            if isinstance(bound.operation, Reserve):
-                placed = state.keys[bound.api_key_id].placed(bound.operation.model, state.now)
-                for one in placed:
-                    if one.key not in state.windows:
-                        new[one.key] = one
+        """Read the windows that are not remembered; one without a row holds nothing."""
+        missing = {key: reset for key, reset in windows_needed(state, operations).items() if key not in tenant.windows}
+        limit_ids, starts, _ = window_arrays(missing)
+        found = windows_from(await connection.fetch(statements.WINDOWS, state.tenant_id, limit_ids, starts))
+        rules = {
+            rule.limit.limit_id: rule
+            for bound in operations
+            if isinstance(bound.operation, Reserve)
+            for rule in state.keys[bound.api_key_id].rules
+        }
+        for key, reset_time in missing.items():
+            limit_id, _ = key
+            if key in found:
+                tenant.windows[key] = found[key]
+            elif limit_id in rules:
+                tenant.windows[key] = unused_window(rules[limit_id], reset_time)
             else:
-                reservation = state.reservations[bound.reservation_id]
-                for hold in reservation.holds:
-                    if hold.window not in state.windows:
-                        held[hold.window] = hold.reset_time
-        if new:
-            tenant.windows.update(await read_windows(connection, state.tenant_id, new.values()))
-        if held:
-            limit_ids, starts, _ = window_arrays(held)
-            rows = await connection.fetch(statements.WINDOWS, state.tenant_id, limit_ids, starts)
-            tenant.windows.update(windows_from(rows))
-        if not (new.keys() | held.keys()) <= state.windows.keys():
-            raise PlanAgain
+                raise PlanAgain
+
+
+def _repeated_ids(operations: Sequence[Bound]) -> set[str]:
+    """Ids that several operations are about."""
+    ids = [bound.reservation_id for bound in operations]
+    if len(set(ids)) == len(ids):
+        return set()
+    return {reservation_id for reservation_id, count in Counter(ids).items() if count > 1}
 
 
 def _is_usual(bound: Bound, found: Reservation | None, now: datetime) -> bool:
