@@ -9,7 +9,7 @@ from proxy.errors import InternalError, InvalidApiKey, ModelNotFound, ProxyError
 from proxy.metering.hold import HoldAmounts, HoldSizes, size_hold
 from proxy.requests.types import Endpoint, ProxyRequest
 from quotad.client.data import DataClient
-from quotad.client.types import Grant, KeyPolicies, OutcomeUnknown, Scope
+from quotad.client.types import Grant, KeyPolicies, OutcomeUnknown, ReservationView, Scope
 from quotad.errors import (
     ApiKeyDisabled,
     ApiKeyUnknown,
@@ -71,6 +71,7 @@ async def reserve(
             min_amounts=hold.min_amounts,
             lease_seconds=lease_seconds,
             labels={"request_id": request.request_id[:LABEL_BYTES_MAX]},
+            reservation_view=ReservationView.BRIEF,
         )
     except (OutcomeUnknown, Unavailable) as exc:
         log.warning("reserve unanswered", reservation_id=reservation_id, error=str(exc))

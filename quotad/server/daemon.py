@@ -49,7 +49,7 @@ METADATA_BYTES_MAX = 256 * 1024
 PING_MILLISECONDS_MIN = 10_000
 """Clients that look after their connection more often than that are cut off."""
 COLLECT_ALLOCATIONS = 50_000
-"""Containers made before the collector looks at the young ones: at the usual 700 it takes a tenth of a daemon's time."""
+"""Containers made before the collector looks at the young ones; at the usual 700 it takes a tenth of the time."""
 STREAMS_STOP_SECONDS = 1.0
 """What open streams get once all calls are answered, and the time for the last answers to reach slow callers."""
 

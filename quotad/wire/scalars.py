@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
@@ -35,6 +36,10 @@ Number = TypeVar("Number", bound=int)
 Value = TypeVar("Value")
 
 
+TIMES_REMEMBERED = 4096
+"""Times whose other form is remembered: those of a batch, and of its windows, come again and again."""
+
+
 class Malformed(ValueError):
     """A message that does not have the contract's shape; `field` is the path to what is wrong."""
 
@@ -55,7 +60,9 @@ def required(value: Value | None, at: str, name: str) -> Value:
     return value
 
 
+@lru_cache(TIMES_REMEMBERED)
 def timestamp(value: datetime | None) -> Timestamp | None:
+    """A message to be copied into others, never to be changed: the same time gives the same one."""
     if value is None:
         return None
     message = Timestamp()
@@ -63,7 +70,9 @@ def timestamp(value: datetime | None) -> Timestamp | None:
     return message
 
 
+@lru_cache(TIMES_REMEMBERED)
 def duration(value: timedelta | None) -> Duration | None:
+    """As `timestamp`."""
     if value is None:
         return None
     message = Duration()
@@ -77,7 +86,7 @@ def read_time(message: Message, name: str, at: str = "") -> datetime | None:
         return None
     value: Timestamp = getattr(message, name)
     try:
-        return value.ToDatetime(UTC)
+        return _datetime(value.seconds, value.nanos)
     except (ValueError, OverflowError) as exc:
         raise Malformed(path(at, name), "is not a valid time") from exc
 
@@ -88,15 +97,26 @@ def read_duration(message: Message, name: str, at: str = "") -> timedelta | None
         return None
     value: Duration = getattr(message, name)
     try:
-        value.ToJsonString()  # the library checks the contract's bounds only here
-        return value.ToTimedelta()
+        return _timedelta(value.seconds, value.nanos)
     except (ValueError, OverflowError) as exc:
         raise Malformed(path(at, name), "is not a valid duration") from exc
 
 
+@lru_cache(TIMES_REMEMBERED)
+def _datetime(seconds: int, nanos: int) -> datetime:
+    return Timestamp(seconds=seconds, nanos=nanos).ToDatetime(UTC)
+
+
+@lru_cache(TIMES_REMEMBERED)
+def _timedelta(seconds: int, nanos: int) -> timedelta:
+    value = Duration(seconds=seconds, nanos=nanos)
+    value.ToJsonString()  # the library checks the contract's bounds only here
+    return value.ToTimedelta()
+
+
 def plain(entries: Mapping[str, Value]) -> dict[str, Value]:
     """A protobuf map as a dict of its own, in the order of its keys: a map on the wire has none."""
-    return {key: entries[key] for key in sorted(entries)}
+    return dict(sorted(entries.items())) if entries else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +126,25 @@ class Words(Generic[Word, Number]):
     enum: type[Word]
     numbers: _EnumTypeWrapper[Number]
     prefix: str
+    _number_of: dict[Word | None, Number] = field(init=False, default_factory=dict)
+    _word_of: dict[int, Word | None] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for word in (None, *self.enum):
+            number = self.numbers.Value(self.prefix + ("UNSPECIFIED" if word is None else word.name))
+            self._number_of[word] = number
+            self._word_of[number] = word
 
     def number(self, word: Word | None) -> Number:
         """None is `UNSPECIFIED`."""
-        return self.numbers.Value(self.prefix + ("UNSPECIFIED" if word is None else word.name))
+        return self._number_of[word]
 
     def read(self, message: Message, name: str, at: str = "") -> Word | None:
         """The enum field `name`, or None where it is unspecified; a number without a name is `Malformed`."""
         number = getattr(message, name)
-        try:
-            word = self.numbers.Name(number).removeprefix(self.prefix)
-        except ValueError as exc:
-            raise Malformed(path(at, name), f"has no value {number}") from exc
-        return None if word == "UNSPECIFIED" else self.enum[word]
+        if number not in self._word_of:
+            raise Malformed(path(at, name), f"has no value {number}")
+        return self._word_of[number]
 
 
 RESERVATION_STATES = Words(ReservationState, pb.ReservationState, "RESERVATION_STATE_")

@@ -1,11 +1,11 @@
-"""`quotad.client`, as a proxy uses it."""
+"""`quotad.client`, as a proxy uses it: answers leave out what the caller knows."""
 
 from __future__ import annotations
 
 from benchmarks.ledger.method import MODEL
 from benchmarks.ledger.spec import LoadSpec
 from quotad.client import QuotaClient
-from quotad.client.types import LimitsView, Scope
+from quotad.client.types import LimitsView, ReservationView, Scope
 from quotad.errors import Refused
 
 
@@ -28,6 +28,7 @@ class ClientCalls:
                 amounts=self._spec.amounts,
                 lease_seconds=lease_seconds,
                 limits_view=self._view,
+                reservation_view=ReservationView.BRIEF,
             )
         except Refused:
             return False
@@ -39,7 +40,9 @@ class ClientCalls:
 
     async def finalize(self, reservation_id: str, key: int) -> None:
         scope = self._scopes[key % self._spec.keys.count]
-        await self._client.finalize(reservation_id, amounts=self._spec.actual, scope=scope)
+        await self._client.finalize(
+            reservation_id, amounts=self._spec.actual, scope=scope, reservation_view=ReservationView.BRIEF
+        )
 
     async def close(self) -> None:
         await self._client.close()

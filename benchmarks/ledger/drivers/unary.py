@@ -45,6 +45,7 @@ class UnaryCalls(Stub):
             amounts=self.spec.amounts,
             lease=_duration(lease_seconds),
             limits_view=VIEWS[self.spec.limits_view],
+            reservation_view=pb.RESERVATION_VIEW_BRIEF,
         )
         try:
             await self.quota.Reserve(request, timeout=CALL_SECONDS_MAX, metadata=self.metadata)
@@ -61,7 +62,12 @@ class UnaryCalls(Stub):
         await self.quota.Renew(request, timeout=CALL_SECONDS_MAX, metadata=self.metadata)
 
     async def finalize(self, reservation_id: str, key: int) -> None:
-        request = pb.FinalizeRequest(scope=self._scope(key), reservation_id=reservation_id, amounts=self.spec.actual)
+        request = pb.FinalizeRequest(
+            scope=self._scope(key),
+            reservation_id=reservation_id,
+            amounts=self.spec.actual,
+            reservation_view=pb.RESERVATION_VIEW_BRIEF,
+        )
         await self.quota.Finalize(request, timeout=CALL_SECONDS_MAX, metadata=self.metadata)
 
     def _scope(self, key: int) -> pb.Scope:
