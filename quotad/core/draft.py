@@ -80,9 +80,10 @@ class Draft:
         """A decision rests on these windows, and on their containing the moment of the plan."""
         for placed in rules:
             start, reset_time = placed.key[1], placed.reset_time
-            if self._valid_from is None or start > self._valid_from:
-                self._valid_from = start
+            # A lifetime window is the same one at every moment, also before its limit was made.
             if reset_time is not None:
+                if self._valid_from is None or start > self._valid_from:
+                    self._valid_from = start
                 self._bound(reset_time)
             if is_exact:
                 self.window(placed.key).is_exact = True

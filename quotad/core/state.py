@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from quotad.core.windows import window_at
@@ -13,6 +13,7 @@ from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation
 CONCURRENCY = "concurrency"
 REQUESTS = "requests"
 TOTAL_TOKENS = "total_tokens"
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 PLACEMENTS_MAX = 32
 """Models per key whose windows are remembered; a caller may invent any number of them."""
 
@@ -179,6 +180,6 @@ def limit_status(placed: Placed, used: int, held: int) -> LimitStatus:
 
 def _placement(rules: tuple[Rule, ...], model: str, moment: datetime) -> Placement:
     placed = tuple(rule.placed(moment) for rule in rules if pattern_matches(rule.limit.model_pattern, model))
-    resets = [one.reset_time for one in placed if one.reset_time is not None]
-    start = max((one.key[1] for one in placed), default=moment)
-    return Placement(placed, start, min(resets, default=None))
+    spans = [(one.key[1], one.reset_time) for one in placed if one.reset_time is not None]
+    start = max((start for start, _ in spans), default=LONG_AGO)
+    return Placement(placed, start, min((reset_time for _, reset_time in spans), default=None))
