@@ -96,7 +96,7 @@ def _needed(amounts: Amounts, minimums: Amounts, standing: Standing) -> int:
 
 def _shadowed(granted: Amounts, tight: Sequence[Standing]) -> tuple[Violation, ...]:
     return tuple(
-        _violation(item, granted[limit.metric])
+        _violation(item, granted.get(limit.metric, 0))
         for item in tight
         if (limit := item.placed.rule.limit).enforcement is Enforcement.SHADOW
         and granted.get(limit.metric, 0) > item.room
