@@ -10,9 +10,9 @@ from quotad.errors import DeadlinePassed, Overloaded
 from quotad.store import statements
 from quotad.store.cache import Cache
 from quotad.store.connections import Connection, StoreSettings
-from quotad.store.failures import ConfigurationMoved, PlanAgain, translated
+from quotad.store.failures import ConfigurationMoved, LapsedInTheWay, PlanAgain, translated
 from quotad.store.locked import OUTAGE_AFTER, run_locked
-from quotad.store.optimistic import OptimisticPath, is_blocked_by_holds
+from quotad.store.optimistic import OptimisticPath
 from quotad.store.refusals import Refusals
 
 PLANS_MAX = 20
@@ -76,22 +76,16 @@ class Batches:
     async def _exactly(
         self, connection: Connection, tenant_id: str, operations: Sequence[Bound], places: Sequence[int]
     ) -> list[PlanAnswer]:
-        """The locked path; what holds refuse is judged again once those whose lease has lapsed are gone."""
-        bound = [operations[place] for place in places]
-        answers = list(await self._locked(connection, tenant_id, bound))
-        while blocked := [place for place, answer in enumerate(answers) if is_blocked_by_holds(answer)]:
-            if not await self.expire_lapsed(connection, tenant_id):
-                break
-            again = await self._locked(connection, tenant_id, [bound[place] for place in blocked])
-            for place, answer in zip(blocked, again, strict=True):
-                answers[place] = answer
-        return answers
+        """The locked path."""
+        return list(await self._locked(connection, tenant_id, [operations[place] for place in places]))
 
     async def _locked(
         self, connection: Connection, tenant_id: str, operations: Sequence[Bound]
     ) -> tuple[PlanAnswer, ...]:
         """Operations whose time is up meanwhile are answered so, and not written."""
-        for _ in range(PLANS_MAX):
+        plans = 0
+        while plans < PLANS_MAX:
+            plans += 1
             now = asyncio.get_running_loop().time()
             wanted = [bound for bound in operations if bound.ends_at > now]
             try:
@@ -100,6 +94,8 @@ class Batches:
                 self._cache.forget_tenant(tenant_id)
                 if any(bound.config_version is not None for bound in operations):
                     raise
+            except LapsedInTheWay:
+                plans -= await self.expire_lapsed(connection, tenant_id) > 0
             except PlanAgain:
                 continue
             else:

@@ -24,6 +24,10 @@ class ConfigurationMoved(PlanAgain):
     """The tenant's configuration changed after it was read: look up keys and limits again."""
 
 
+class LapsedInTheWay(PlanAgain):
+    """A refusal rests on holds while the lease of some reservation has lapsed: expire those first, then judge again."""
+
+
 class TooSlow(Overloaded):
     """A lock or a statement took too long; nothing was written."""
 

@@ -23,7 +23,8 @@ from quotad.store import statements
 from quotad.store.applying import PENDING, apply_arguments, end_of, windows_after
 from quotad.store.configuration import load_configuration
 from quotad.store.connections import Connection, StoreSettings
-from quotad.store.failures import ConfigurationMoved, PlanAgain
+from quotad.store.failures import ConfigurationMoved, LapsedInTheWay, PlanAgain
+from quotad.store.optimistic import is_blocked_by_holds
 from quotad.store.rows import reservation_from, window_arrays, windows_from
 from quotad.values import Reservation
 
@@ -62,6 +63,7 @@ async def run_locked(
             await connection.execute(statements.LOCK_TIMEOUT, f"{settings.lock_timeout_seconds * 1000:.0f}")
         config_version, state = await _lock(connection, settings, tenant_id, operations)
         decided = plan(state, operations)
+        await _require_no_lapsed(connection, tenant_id, decided.answers)
         windows = dict(state.windows)
         if decided.writes:
             windows |= await _apply(connection, state, config_version, decided.writes, end_of(operations, state.now))
@@ -116,6 +118,17 @@ async def _lock_reservations(
         keys=keys,
         reservations=reservations,
     )
+
+
+async def _require_no_lapsed(connection: Connection, tenant_id: str, answers: Sequence[PlanAnswer]) -> None:
+    """Raise `LapsedInTheWay` rather than let a lapsed hold refuse anybody.
+
+    The windows are locked: whoever expires a hold in them is either done, and the plan has seen it, or not there yet.
+    """
+    if not any(is_blocked_by_holds(answer) for answer in answers):
+        return
+    if await connection.fetchval(statements.LAPSED, tenant_id, 1, OUTAGE_AFTER) is not None:
+        raise LapsedInTheWay
 
 
 def _may_create(bound: Bound) -> bool:

@@ -52,7 +52,8 @@ class OptimisticPath:
     ) -> tuple[PlanAnswer | None, ...]:
         """Answer the operations in one call, or raise `PlanAgain`; what did not hold is forgotten then.
 
-        None stands for a refusal that may rest on a hold whose lease has lapsed.
+        None stands for what must be decided exactly: a refusal that may rest on a hold whose lease has lapsed, and all
+        answers where nothing is written and so nothing was verified.
         """
         tenant, state = await self._state(connection, tenant_id, operations)
         try:
@@ -62,7 +63,7 @@ class OptimisticPath:
             decided = plan(state, operations)
         writes = decided.writes
         if not (writes.reservations or writes.absent_ids):
-            return decided.answers
+            return (None,) * len(operations)
         try:
             with translated():
                 ends = end_of(operations, state.now)

@@ -7,7 +7,7 @@ import pytest
 
 from quotad.core.operations import Renew
 from quotad.errors import InvalidRequest, QuotaExceeded, ReservationNotFound, ReservationNotOpen
-from quotad.store import sweeper
+from quotad.store import Store, StoreSettings, sweeper
 from quotad.values import ReservationState, Scope
 from tests.quotad.store.conftest import Bench
 
@@ -40,6 +40,18 @@ async def test_a_refusal_is_never_caused_by_a_lapsed_hold(bench: Bench) -> None:
     assert (await bench.read("a")).state is ReservationState.EXPIRED
     with pytest.raises(QuotaExceeded):
         await bench.reserve("d", 1)
+
+
+async def test_a_hold_that_another_daemon_expires_meanwhile_refuses_nobody(bench: Bench) -> None:
+    """B1: both need the room of one lapsed hold, and either may find it already gone."""
+    store = await Store.open(StoreSettings(bench.database_url))
+    other = Bench(store, bench.database_url, bench.key, bench.secret)
+    for round_ in range(10):
+        await bench.reserve(f"lapsed-{round_}", 100)
+        await bench.lapse(f"lapsed-{round_}")
+        await asyncio.gather(bench.reserve(f"a-{round_}", 50), other.reserve(f"b-{round_}", 50))
+        await asyncio.gather(bench.release(f"a-{round_}"), other.release(f"b-{round_}"))
+    await store.close()
 
 
 async def test_renewing_makes_a_lease_longer_and_never_shorter(bench: Bench) -> None:
