@@ -51,7 +51,7 @@ class Draft:
         self._reservations: dict[str, Reservation] = {}
         self._reasons: dict[str, str] = {}
         self._windows: dict[WindowKey, WindowDraft] = {}
-        self._absent_ids: list[str] = []
+        self._absent_ids: set[str] = set()
         self._valid_from: datetime | None = None
         self._valid_until: datetime | None = None
 
@@ -101,7 +101,7 @@ class Draft:
 
     def refuse(self, reservation_id: str) -> None:
         """A decision rests on this id's being unknown."""
-        self._absent_ids.append(reservation_id)
+        self._absent_ids.add(reservation_id)
 
     def write(self, reservation: Reservation, reason: str = "") -> None:
         self._reservations[reservation.reservation_id] = reservation
@@ -146,7 +146,7 @@ class Draft:
                 ]
             ),
             *self._window_writes(),
-            tuple(sorted(self._absent_ids)),
+            tuple(sorted(self._absent_ids.difference(self._reservations))),
             self._valid_from,
             self._valid_until,
         )
