@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from quotad.core.draft import Draft
-from quotad.core.state import Placed, limit_status
+from quotad.core.operations import PlanAnswer, ReserveAnswer, SettleAnswer
+from quotad.core.state import Placed, WindowKey, limit_status
 from quotad.values import LimitStatus, LimitsView, Reservation
 
 
@@ -26,6 +28,18 @@ def view_of(draft: Draft, reservation: Reservation, view: LimitsView) -> tuple[L
     if view is LimitsView.ALL:
         return found
     return tuple(status for status in found if status.used + status.held > status.limit.max_value)
+
+
+def moved(answer: PlanAnswer, drift: Mapping[WindowKey, tuple[int, int]]) -> PlanAnswer:
+    """The answer, its limits as they stand when others have moved windows by `held` and `used` under the plan."""
+    if not isinstance(answer, ReserveAnswer | SettleAnswer) or not answer.limits:
+        return answer
+    return replace(answer, limits=tuple([_moved(status, drift) for status in answer.limits]))
+
+
+def _moved(status: LimitStatus, drift: Mapping[WindowKey, tuple[int, int]]) -> LimitStatus:
+    held, used = drift.get((status.limit.limit_id, status.window_start), (0, 0))
+    return replace(status, held=status.held + held, used=status.used + used)
 
 
 def statuses(draft: Draft, rules: Sequence[Placed]) -> tuple[LimitStatus, ...]:

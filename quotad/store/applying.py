@@ -58,6 +58,17 @@ def windows_after(
     }
 
 
+def drift_of(writes: Writes, after: Mapping[WindowKey, WindowState]) -> dict[WindowKey, tuple[int, int]]:
+    """What others have moved, in `held` and `used`, in the changed windows since these were remembered."""
+    drift = {}
+    for write in writes.windows:
+        found, left = write.found, after[write.key]
+        moved = left.held - write.held_delta - found.held, left.used - write.used_delta - found.used
+        if moved != (0, 0):
+            drift[write.key] = moved
+    return drift
+
+
 def end_of(operations: Sequence[Bound], now: datetime) -> datetime:
     """When, by the database's clock that says `now`, the first caller stops waiting."""
     left = min([bound.ends_at for bound in operations]) - asyncio.get_running_loop().time()

@@ -14,9 +14,10 @@ from quotad.core.draft import WindowMissing
 from quotad.core.operations import Bound, Finalize, PlanAnswer, Release, RenewOne, Reserve
 from quotad.core.plan import plan, windows_needed
 from quotad.core.state import LedgerState
+from quotad.core.views import moved
 from quotad.errors import QuotaExceeded
 from quotad.store import statements
-from quotad.store.applying import apply_arguments, end_of, windows_after
+from quotad.store.applying import apply_arguments, drift_of, end_of, windows_after
 from quotad.store.cache import Cache, TenantCache
 from quotad.store.configuration import load_configuration, unused_window
 from quotad.store.connections import Connection, StoreSettings
@@ -81,9 +82,12 @@ class OptimisticPath:
         if row is None:
             raise PlanAgain
         self._cache.clock.note(row["db_now"])
-        self._cache.note_windows(tenant, windows_after(writes, row["held"], row["used"]))
+        after = windows_after(writes, row["held"], row["used"])
+        self._cache.note_windows(tenant, after)
         self._cache.note_reservations(tenant_id, [write.reservation for write in writes.reservations])
-        return decided.answers if not row["has_lapsed"] else tuple([_or_again(answer) for answer in decided.answers])
+        answers = decided.answers if not row["has_lapsed"] else [_or_again(answer) for answer in decided.answers]
+        drift = drift_of(writes, after)
+        return tuple([moved(answer, drift) if drift and answer else answer for answer in answers])
 
     async def _recall(self, connection: Connection, tenant_id: str, operations: Sequence[Bound]) -> None:
         unknown = [
