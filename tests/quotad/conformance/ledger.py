@@ -55,10 +55,16 @@ class Ledger:
     admin: AdminClient
     connection: asyncpg.Connection[asyncpg.Record]
 
-    async def key(self, *limits: Limit, tenant_id: str = "default", allowed_models: Iterable[str] = ()) -> Key:
+    async def key(
+        self, *limits: Limit, tenant_id: str = "default", allowed_models: Iterable[str] = (), group_id: str = ""
+    ) -> Key:
         """A key with these limits, with 100 total tokens an hour where none is given."""
         made = await self.admin.create_api_key(
-            "conformance", limits=limits or (limit(),), tenant_id=tenant_id, allowed_models=tuple(allowed_models)
+            "conformance",
+            limits=limits or (limit(),),
+            tenant_id=tenant_id,
+            allowed_models=tuple(allowed_models),
+            group_id=group_id,
         )
         return Key(self, made.api_key, made.secret)
 
