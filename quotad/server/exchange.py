@@ -86,9 +86,13 @@ class _Stream:
         await self._room.acquire()
 
     async def read(self) -> pb.ExchangeRequest | None:
-        """The next message, or None at the end."""
+        """The next message, or None at the end. Raises `InvalidRequest` for one that cannot be read."""
         message = await self._context.read()
-        return message if isinstance(message, pb.ExchangeRequest) else None
+        if message is grpc.aio.EOF:
+            return None
+        if not isinstance(message, pb.ExchangeRequest):
+            raise InvalidRequest("", "the request is not a message of this call")
+        return message
 
     def accept(self, message: pb.ExchangeRequest) -> None:
         """Raises `InvalidRequest` for a message that cannot be answered."""

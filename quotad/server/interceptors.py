@@ -98,7 +98,7 @@ class Calls(grpc.aio.ServerInterceptor):
         if handler.unary_unary is None:
             return grpc.stream_stream_rpc_method_handler(
                 self._streaming(_rpc(method), handler.stream_stream),  # type: ignore[arg-type]
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reading(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         behaviour = self._answering(_rpc(method), handler.unary_unary)  # type: ignore[arg-type]
