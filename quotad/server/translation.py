@@ -36,6 +36,7 @@ from quotad.wire.scalars import (
 
 def reserve_operation(request: pb.ReserveRequest, limits_view: LimitsView = LimitsView.NONE) -> Reserve:
     """`limits_view` is what a request that names none gets."""
+    reservation_view(request)  # a wrong one is refused before anything is done
     return Reserve(
         reservation_id=request.reservation_id,
         subject=read_subject(request),
@@ -57,6 +58,7 @@ def renew_operation(request: pb.RenewRequest) -> Renew:
 
 
 def finalize_operation(request: pb.FinalizeRequest) -> Finalize:
+    reservation_view(request)
     age = read_duration(request, "age")
     if request.allow_unreserved:
         required(age, "", "age")
@@ -74,6 +76,7 @@ def finalize_operation(request: pb.FinalizeRequest) -> Finalize:
 
 
 def release_operation(request: pb.ReleaseRequest) -> Release:
+    reservation_view(request)
     return Release(
         scope=read_scope(request.scope),
         reservation_id=request.reservation_id,
