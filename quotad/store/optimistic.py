@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from quotad.core.draft import WindowMissing
 from quotad.core.operations import Bound, Finalize, PlanAnswer, Release, RenewOne, Reserve
-from quotad.core.plan import plan, windows_needed
+from quotad.core.plan import Plan, plan, windows_needed
 from quotad.core.state import LedgerState
 from quotad.core.views import moved
 from quotad.errors import QuotaExceeded
@@ -61,7 +61,7 @@ class OptimisticPath:
             decided = plan(state, operations)
         except WindowMissing:
             await self._load_windows(connection, tenant, state, operations)
-            decided = plan(state, operations)
+            decided = _plan_on_what_was_read(state, operations)
         writes = decided.writes
         if not (writes.reservations or writes.absent_ids):
             return (None,) * len(operations)
@@ -152,6 +152,14 @@ class OptimisticPath:
                 tenant.windows[key] = unused_window(rules[limit_id], reset_time)
             else:
                 raise PlanAgain
+
+
+def _plan_on_what_was_read(state: LedgerState, operations: Sequence[Bound]) -> Plan:
+    """Raises `PlanAgain` where a batch that failed meanwhile made the cache forget a window that was remembered."""
+    try:
+        return plan(state, operations)
+    except WindowMissing as forgotten:
+        raise PlanAgain from forgotten
 
 
 def _repeated_ids(operations: Sequence[Bound]) -> set[str]:
