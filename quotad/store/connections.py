@@ -80,6 +80,8 @@ class Connections:
         milliseconds = {
             "statement_timeout": str(round(settings.statement_timeout_seconds * 1000)),
             "lock_timeout": str(round(settings.batch_lock_timeout_seconds * 1000)),
+            # A daemon that stands still between two statements would hold its rows for as long as it does.
+            "idle_in_transaction_session_timeout": str(round(settings.lock_timeout_seconds * 1000)),
         }
         with translated():
             pool = await asyncpg.create_pool(

@@ -61,6 +61,7 @@ MEANINGS: tuple[tuple[tuple[type[BaseException], ...], Callable[[], Exception | 
     ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError), PlanAgain),
     ((asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.TooManyConnectionsError), _too_slow),
     ((asyncpg.ConnectionDoesNotExistError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError), _lost),
+    ((asyncpg.IdleInTransactionSessionTimeoutError,), _lost),
     # A server that ends a session between two statements leaves the driver in a state of its own.
     ((asyncpg.InternalClientError,), _lost),
     ((asyncpg.DataError, asyncpg.UnsupportedClientFeatureError), _defect),
