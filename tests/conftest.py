@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -10,13 +12,17 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.support import postgres
+from tests.support.extent import Extent
+
+# gRPC's handlers around fork abort the child of a process with calls under way, and no child of ours goes on with gRPC.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
 
 settings.register_profile("quick", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=2_000)
 settings.load_profile("quick")
 
 
-ONE_STACK = ("tests/browser", "tests/docs", "tests/journeys")
+ONE_STACK = ("tests/browser", "tests/docs", "tests/faults/points", "tests/journeys")
 """Folders whose tests share one running stack: in two workers there would be two of them."""
 
 
@@ -31,6 +37,17 @@ class ByFolderWhereShared(LoadScopeScheduling):  # type: ignore[misc]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolderWhereShared:
     return ByFolderWhereShared(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="fault tests in their long form, which takes minutes")
+    parser.addoption("--report", type=Path, help="where fault tests note what they did, a line each")
+
+
+@pytest.fixture
+def extent(request: pytest.FixtureRequest) -> Extent:
+    options = request.config
+    return Extent(options.getoption("long"), options.getoption("report"), request.node.name)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy import make_url
 
-from quotad.stack.postgres import open_cluster
+from quotad.stack.postgres import SOCKET, open_cluster
 from servicekit.migrations import Migrations, migrate
 from tests.support.waiting import eventually_now
 
 SERVICES = ("quotad", "proxy", "dashboard")
-START_SECONDS = 30.0
+START_SECONDS = 120.0
+"""A start after an immediate stop recovers first, and syncs every file."""
+LOG_CHARACTERS = 2000
 CONNECT_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -80,28 +82,65 @@ def server() -> Iterator[Server]:
             yield embedded
 
 
+class Embedded:
+    """An embedded server of its own, which can be stopped in every way and started again."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="quota-test-"))
+        self._password = secrets.token_urlsafe(16)
+        self._cluster = open_cluster(self._directory, None, self._password, settings)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self._cluster.database_url(self._password)
+
+    @property
+    def socket(self) -> Path:
+        return self._cluster.socket_directory / SOCKET
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        command = self._cluster.command()
+        with (self._directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command.argv,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one prctl
+                **command.spawn_arguments(),
+            )
+        try:
+            eventually_now(self._takes_connections, START_SECONDS)
+        except AssertionError as error:
+            error.add_note((self._directory / "log").read_text("utf-8", errors="replace")[-LOG_CHARACTERS:])
+            raise
+
+    def _takes_connections(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, f"the server ended with {self._process.poll()}"
+        return self._cluster.is_ready()
+
+    def stop_immediately(self) -> None:
+        """What `pg_ctl stop -m immediate` does: nothing is written any more, and the next start recovers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(START_SECONDS)
+
+    def close(self) -> None:
+        self.stop_immediately()
+        self._cluster.close()
+        shutil.rmtree(self._directory)
+
+
 @contextmanager
 def embedded_server() -> Iterator[Server]:
-    directory = Path(tempfile.mkdtemp(prefix="quota-test-"))
-    password = secrets.token_urlsafe(16)
-    cluster = open_cluster(directory, None, password, NOT_DURABLE)
-    command = cluster.command()
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command.argv,
-            stdout=log,
-            stderr=log,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one prctl
-            **command.spawn_arguments(),
-        )
+    embedded = Embedded(NOT_DURABLE)
     try:
-        eventually_now(cluster.is_ready, START_SECONDS)
-        yield Server(cluster.database_url(password))
+        embedded.start()
+        yield Server(embedded.url)
     finally:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(START_SECONDS)
-        cluster.close()
-        shutil.rmtree(directory)
+        embedded.close()
 
 
 def _end_with_parent() -> None:
