@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full bench bench-large lint format locks protos clean
+.PHONY: help setup up test test-full faults bench bench-large lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -37,6 +37,11 @@ test: setup $(VENV)/.development $(addsuffix /node_modules/.installed,$(NPM_FOLD
 test-full: lint test  ## lint, every test, and the property tests with many more examples
 	@echo "==> testing properties at length"
 	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=thorough --timeout=900 tests
+
+faults: setup $(VENV)/.development  ## break the ledger at length: interleavings, kills, outages, races, nonsense; half an hour
+	@rm -f $(VENV)/faults.txt
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest --long --report $(VENV)/faults.txt tests/faults tests/quotad/interleavings $(ARGS)
+	@cat $(VENV)/faults.txt
 
 bench: setup $(VENV)/.benchmarks  ## measure a start and the ledger, about 2 hours; flags: make bench ARGS="--only unary-hot"
 	@if [ -z "$(ARGS)" ]; then $(BIN)/python benchmarks/start_up.py; fi
