@@ -1,8 +1,9 @@
 """The Python client of quotad: async, typed answers, typed errors, bounded retries with the same id.
 
-Reading order: `types` (what calls answer), `channel` (retries), `data` (Reserve, Renew, reads), `settling` (Finalize,
-Release, and who may release), `admin` (keys, with `groups` and `tokens`), `held` (a reservation as a
-block), `quota_client` (all of it in one).
+Reading order: `types` (what calls answer), `connection` (daemons in turn) with `channel` (one attempt), `retrying` and
+`coalescing` (many tasks' calls in few messages), `data` (Reserve, Renew, reads), `settling` (Finalize, Release, and who
+may release), `held` (a reservation as a block), `quota_client` (all of it in one); `admin` with `groups`, `tokens` and
+`records`.
 """
 
 from quotad.client.held import Held

@@ -1,4 +1,5 @@
 """The decision, pure: functions of (state, operation, now) with no I/O.
 
-Reading order: `operations`, `state`, `plan`, then `windows`, `admission`, `settlement`, `validation`.
+Reading order: `operations`, `state`, `plan`, `reserving` with `admission` and `windows`, `settling` with `transitions`,
+`draft` (what a plan has changed so far), `validation`; then `keys`, `groups` and `edit_validation` for edits.
 """

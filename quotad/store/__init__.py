@@ -1,4 +1,12 @@
-"""The only place with SQL. `Store` opens the database; its parts speak values and raise `quotad.errors`."""
+"""The only place with SQL. `Store` opens the database; its parts speak values and raise `quotad.errors`.
+
+Reading order of an operation's way: `ledger`, `performer` and `resolution` (whose it is), `lanes` (what waits for one
+tenant becomes one batch), `batches`, then `optimistic` (plan on what `cache` remembers, verify and write in one call)
+or `locked` (lock, load, plan, write), `applying` (a plan as arguments of `functions/apply_v2.sql`), `failures`.
+
+Beside it: `edits` with `keys`, `groups`, `tokens` and `audit_log`; `limits`, `reservations`, `usage`, `refusals` and
+`unbilled` (what operators read); `sweeper`, `retention` and `audit` (what runs by itself); `inspection`.
+"""
 
 from __future__ import annotations
 
