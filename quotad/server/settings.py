@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from quotad.store import StoreSettings
+from quotad.store.cache import CacheBounds
 from servicekit.settings import ServiceSettings, fill_missing, load_settings, require_database_url
 from servicekit.stackfile import read_stack
 
@@ -38,9 +39,15 @@ class DaemonSettings(ServiceSettings):
     default_lease_seconds: Seconds = 120.0
     """Lease of a reservation that names none, and the time that clients get to renew after an outage."""
     database_connections: Count = 8
-    """The hot path needs few: each does thousands of operations a second."""
-    queue_max: Count = 1000
-    """Operations that may wait for a connection before further ones are refused as OVERLOADED."""
+    """For everything but batches, which have 4 of their own: each of those does thousands of operations a second."""
+    queue_max: Count = 10_000
+    """Operations that may wait for a batch before further ones are refused as OVERLOADED."""
+    cached_keys_max: Count = 20_000
+    """Keys whose limits are remembered, shared out among tenants; some 3 KiB each."""
+    cached_windows_max: Count = 100_000
+    """Windows whose counters are remembered, shared out among tenants; some 0.5 KiB each."""
+    cached_reservations_max: Count = 50_000
+    """Open reservations that are remembered; some 2 KiB each."""
     statement_timeout_seconds: Seconds = 5.0
     lock_timeout_seconds: Seconds = 3.0
     call_seconds_max: Seconds = 15.0
@@ -91,6 +98,11 @@ class DaemonSettings(ServiceSettings):
             database_url=self.database_url.get_secret_value(),
             connections=self.database_connections,
             queue_max=self.queue_max,
+            cache=CacheBounds(
+                keys=self.cached_keys_max,
+                windows=self.cached_windows_max,
+                reservations=self.cached_reservations_max,
+            ),
             statement_timeout_seconds=self.statement_timeout_seconds,
             lock_timeout_seconds=self.lock_timeout_seconds,
             default_lease_seconds=self.default_lease_seconds,

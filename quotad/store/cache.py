@@ -15,13 +15,16 @@ from typing import TypeVar
 from quotad.core.state import KeyConfig, WindowKey, WindowState
 from quotad.values import Reservation, ReservationState
 
+SHARE_MIN = 64
+"""Keys or windows of one tenant that are remembered however many tenants there are: enough for its next batch."""
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class CacheBounds:
-    """Entries kept at most: over all tenants, except windows and keys, which are counted per tenant."""
+    """Entries kept at most. Keys and windows are shared out evenly among the tenants that are remembered."""
 
     tenants: int = 2_000
     keys: int = 20_000
@@ -113,13 +116,14 @@ class Cache:
             tenant = TenantCache(config_version)
             _put(self._tenants, tenant_id, tenant, self._bounds.tenants)
         for api_key_id, config in keys.items():
-            _put(tenant.keys, api_key_id, config, self._bounds.keys)
+            _put(tenant.keys, api_key_id, config, self._share(self._bounds.keys))
         return tenant
 
     def note_windows(self, tenant: TenantCache, windows: Mapping[WindowKey, WindowState]) -> None:
         """Windows as they were seen under the tenant's configuration: their maximum is part of it."""
+        share = self._share(self._bounds.windows)
         for key, window in windows.items():
-            _put(tenant.windows, key, window, self._bounds.windows)
+            _put(tenant.windows, key, window, share)
 
     def note_reservations(self, tenant_id: str, reservations: Iterable[Reservation]) -> None:
         """Remember the open ones; one that is settled or expired never opens again."""
@@ -129,6 +133,9 @@ class Cache:
                 _put(self._open, place, reservation, self._bounds.reservations)
             else:
                 self._open.pop(place, None)
+
+    def _share(self, bound: int) -> int:
+        return max(bound // max(len(self._tenants), 1), SHARE_MIN)
 
     def forget_tenant(self, tenant_id: str) -> None:
         """The configuration has changed."""
@@ -147,7 +154,8 @@ class Cache:
 
 
 def _put(entries: dict[Key, Value], key: Key, value: Value, bound: int) -> None:
-    """Set an entry; a new one beyond the bound pushes the oldest one out."""
-    if key not in entries and len(entries) >= bound:
-        del entries[next(iter(entries))]
+    """Set an entry; a new one beyond the bound pushes the oldest ones out."""
+    if key not in entries:
+        while len(entries) >= bound:
+            del entries[next(iter(entries))]
     entries[key] = value

@@ -144,14 +144,12 @@ class OptimisticPath:
             if isinstance(bound.operation, Reserve)
             for rule in state.keys[bound.api_key_id].rules
         }
-        for key, reset_time in missing.items():
-            limit_id, _ = key
-            if key in found:
-                tenant.windows[key] = found[key]
-            elif limit_id in rules:
-                tenant.windows[key] = unused_window(rules[limit_id], reset_time)
-            else:
-                raise PlanAgain
+        unused = {
+            key: unused_window(rules[key[0]], reset_time)
+            for key, reset_time in missing.items()
+            if key not in found and key[0] in rules
+        }
+        self._cache.note_windows(tenant, found | unused)
 
 
 def _plan_on_what_was_read(state: LedgerState, operations: Sequence[Bound]) -> Plan:
