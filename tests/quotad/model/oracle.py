@@ -73,9 +73,12 @@ class Oracle:
         return self.last_sweep is not None and self.last_sweep < self.now - OUTAGE_AFTER
 
     def is_lapsed(self, reservation: Facts) -> bool:
+        return reservation["state"] == "reserved" and self.now >= self.lapses_at(reservation)
+
+    def lapses_at(self, reservation: Facts) -> datetime:
         floor = self.now + DEFAULT_LEASE if self.is_away() else self.floor
-        until = reservation["expire"] if floor is None else max(reservation["expire"], floor)
-        return reservation["state"] == "reserved" and bool(self.now >= until)
+        expire: datetime = reservation["expire"]
+        return expire if floor is None else max(expire, floor)
 
     def sweep(self) -> None:
         if self.is_away():
@@ -91,7 +94,7 @@ class Oracle:
     def expire(self, reservation: Facts) -> None:
         for hold in reservation["holds"]:
             self.window(hold["rule"], hold["start"])["held"] -= hold["held"]
-        reservation["state"] = "expired"
+        reservation |= {"state": "expired", "expire": self.lapses_at(reservation)}
 
     def window(self, rule: Rule, start: datetime) -> Facts:
         return self.windows.setdefault((rule, start), {"held": 0, "used": 0})
