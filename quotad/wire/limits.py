@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from protos.quota.v1 import quota_pb2 as pb
 from quotad.values import (
@@ -92,8 +92,10 @@ def read_status(message: pb.LimitStatus, at: str = "") -> LimitStatus:
     )
 
 
-def read_statuses(messages: Iterable[pb.LimitStatus], at: str = "") -> tuple[LimitStatus, ...]:
+def read_statuses(messages: Sequence[pb.LimitStatus], at: str = "") -> tuple[LimitStatus, ...]:
     """The field `limits` of the answer at `at`."""
+    if not messages:
+        return ()
     return tuple(read_status(status, f"{path(at, 'limits')}[{n}]") for n, status in enumerate(messages))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from protos.quota.v1 import quota_pb2 as pb
 from quotad.values import Hold, Reservation, ReservationView, Scope, Subject
 from quotad.wire.scalars import BASES, RESERVATION_STATES, Malformed, path, plain, read_time, required, timestamp
@@ -59,7 +61,7 @@ def read_reservation(message: pb.Reservation, at: str = "") -> Reservation:
         requested=plain(message.requested),
         reserved=plain(message.reserved),
         actual=plain(message.actual),
-        holds=tuple(_read_hold(hold, f"{path(at, 'holds')}[{n}]") for n, hold in enumerate(message.holds)),
+        holds=_read_holds(message.holds, at) if message.holds else (),
         create_time=required(read_time(message, "create_time", at), at, "create_time"),
         expire_time=required(read_time(message, "expire_time", at), at, "expire_time"),
         settle_time=read_time(message, "settle_time", at),
@@ -69,6 +71,10 @@ def read_reservation(message: pb.Reservation, at: str = "") -> Reservation:
         labels=plain(message.labels),
         forced_reason=message.forced_reason,
     )
+
+
+def _read_holds(messages: Sequence[pb.Hold], at: str) -> tuple[Hold, ...]:
+    return tuple(_read_hold(hold, f"{path(at, 'holds')}[{n}]") for n, hold in enumerate(messages))
 
 
 def scope_message(scope: Scope) -> pb.Scope | None:
