@@ -53,7 +53,7 @@ def finalize(draft: Draft, operation: Finalize, api_key_id: str) -> SettleAnswer
         if actual != found.actual:
             raise FinalizeMismatch("this reservation was finalized with other amounts, which stay", found)
         return _settled(draft, found, operation, replayed=True)
-    late = found.state is ReservationState.EXPIRED or (not found.unreserved and draft.is_lapsed(found))
+    late = not found.unreserved and (found.state is ReservationState.EXPIRED or draft.is_lapsed(found))
     after = finalized(found, operation, actual, late=late, now=draft.state.now, over_by=draft.over_by)
     draft.settle(found, after)
     return _settled(draft, after, operation, changed=True)

@@ -159,7 +159,7 @@ async def test_an_unreserved_charge_is_made_once_and_marked(ledger: Ledger) -> N
     first = await charge()
     assert (first.changed, first.replayed) == (True, False)
     assert (first.reservation.state, first.reservation.unreserved) == (ReservationState.FINALIZED, True)
-    assert first.reservation.basis is Basis.ESTIMATED
+    assert (first.reservation.basis, first.reservation.late) == (Basis.ESTIMATED, False)
     again = await charge()
     assert (again.changed, again.replayed) == (False, True)
     assert await key.counters() == [(40, 0)]

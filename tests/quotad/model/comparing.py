@@ -15,8 +15,6 @@ def comparable(answer: Any) -> Any:
     if reservation is None:
         return answer
     told = dict(reservation)
-    if told["unreserved"]:
-        del told["late"]  # there was no lease that could have lapsed
     if answer.get("error") == "RESERVATION_NOT_OPEN" and told["state"] == "reserved":
         told["state"] = "expired"  # its lease has lapsed, whether or not somebody has moved it already
     return {**answer, "reservation": told}
