@@ -132,7 +132,7 @@ async def _answering(
 ) -> AsyncIterator[str]:
     tokens, calls = await _tokens(settings, store), Calls(settings.call_seconds_max, spans)
     answering = Answering(store.ledger, store.unbilled, settings.call_seconds_max)
-    exchanges = Exchanges(answering, tokens)
+    exchanges = Exchanges(answering, tokens, settings.stream_seconds_max)
     server = _bare_server([Authentication(tokens), calls], shares_port=shares_port)
     _add_services(server, store, tokens, answering, exchanges, health)
     port = _listen(server, settings, shares_port=shares_port)

@@ -19,14 +19,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 UNANSWERED_MAX = 64
 """Messages of one stream under way; beyond that nothing more is read, and gRPC's flow control holds the caller."""
 MESSAGE_BYTES_MAX = 1024 * 1024
-STREAM_SECONDS_MAX = 30 * 60.0
-"""Streams end now and then, so that callers find their way to daemons that were added."""
 
 
 class Exchanges:
     """The open streams of one daemon."""
 
-    def __init__(self, answering: Answering, tokens: TokenBook, stream_seconds_max: float = STREAM_SECONDS_MAX) -> None:
+    def __init__(self, answering: Answering, tokens: TokenBook, stream_seconds_max: float) -> None:
         self._answering = answering
         self._tokens = tokens
         self._stream_seconds_max = stream_seconds_max

@@ -52,6 +52,8 @@ class DaemonSettings(ServiceSettings):
     lock_timeout_seconds: Seconds = 3.0
     call_seconds_max: Seconds = 15.0
     """A call whose caller names no deadline, or a later one: longer than a statement and its wait for a connection."""
+    stream_seconds_max: Seconds = 1800.0
+    """Streams end now and then, so that callers find their way to daemons that were added."""
     stop_seconds: Seconds = 10.0
     """How long accepted calls may take after the daemon was told to stop."""
 
