@@ -1,9 +1,9 @@
 """The Python client of quotad: async, typed answers, typed errors, bounded retries with the same id.
 
-Reading order: `types` (what calls answer), `connection` (daemons in turn) with `channel` (one attempt), `retrying` and
-`coalescing` (many tasks' calls in few messages), `data` (Reserve, Renew, reads), `settling` (Finalize, Release, and who
-may release), `held` (a reservation as a block), `quota_client` (all of it in one); `admin` with `groups`, `tokens` and
-`records`.
+Reading order: `types` (what calls answer), `channel` (one attempt, with `tls` and `tracing`), `retrying` (further
+attempts), `messages`, `stream` and `coalescing` (many calls in few messages), `connection` (all of these in one).
+Then the calls: `data` (Reserve, Renew, reads), `settling` (Finalize, Release, and who may release), `held` (a
+reservation as a block), `quota_client` (the data plane in one), `admin` (keys, with `groups`, `tokens` and `records`).
 """
 
 from quotad.client.held import Held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ import grpc.aio
 from quotad.client.channel import Metadata, Stubs, attempt, open_channel, stubs_of
 from quotad.client.coalescing import Coalescer
 from quotad.client.retrying import repeated
-from quotad.client.tracing import is_traced, trace_metadata
+from quotad.client.tracing import trace_metadata
+from quotad.client.types import ClientClosed
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -58,6 +60,7 @@ class Connection:
         self._call_timeout_seconds = call_timeout_seconds
         self._retry_seconds = retry_seconds
         self._coalescer = Coalescer(daemons, self._authorization) if coalesce else None
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,6 +72,7 @@ class Connection:
 
     async def close(self) -> None:
         """Cut calls under way; their outcome is unknown."""
+        self._is_closed = True
         if self._coalescer is not None:
             await self._coalescer.close()
         for channel in self._channels:
@@ -85,7 +89,7 @@ class Connection:
         """Raises the ledger's own `QuotaError`, or `OutcomeUnknown` when no attempt had a definite answer."""
         metadata = (*self._authorization, *metadata, *trace_metadata())
         return await repeated(
-            lambda seconds: attempt(next(self._turns), pick, request, read, seconds, metadata),
+            lambda seconds: self._attempt(pick, request, read, seconds, metadata),
             call_timeout_seconds=self._call_timeout_seconds,
             retry_seconds=self._retry_seconds,
         )
@@ -93,10 +97,33 @@ class Connection:
     async def send(self, kind: str, request: Any, read: Callable[[Any], Value], reservation_id: str = "") -> Value:
         """One operation of the data plane; `kind` is its field in `ExchangeOperation`. Raises as `call` does.
 
-        Operations on one reservation prefer one daemon, which remembers it; each repeat asks another one. In a span
-        that is recorded an operation travels alone, so that the daemon's span continues the caller's trace.
+        Operations on one reservation prefer one daemon, which remembers it; each repeat asks another one.
         """
-        if self._coalescer is None or is_traced():
+        if self._coalescer is None or not self._coalescer.can_carry(request):
             return await self.call(_RPCS[kind], request, read)
         ask = self._coalescer.asker(kind, request, read, reservation_id)
         return await repeated(ask, call_timeout_seconds=self._call_timeout_seconds, retry_seconds=self._retry_seconds)
+
+    async def _attempt(
+        self,
+        pick: Callable[[Stubs], grpc.aio.UnaryUnaryMultiCallable[Request, Response]],
+        request: Request,
+        read: Callable[[Response], Value],
+        seconds: float,
+        metadata: Metadata,
+    ) -> Value:
+        daemon = next(self._turns)
+        if self._is_closed:
+            raise ClientClosed(daemon.address)
+        try:
+            return await attempt(daemon, pick, request, read, seconds, metadata)
+        except asyncio.CancelledError:
+            if not _is_cancelled():
+                raise ClientClosed(daemon.address) from None  # gRPC cancels what a closed channel leaves open
+            raise
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody wants the present task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

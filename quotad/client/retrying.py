@@ -9,8 +9,8 @@ from typing import TypeVar
 import grpc
 import stamina
 
-from quotad.client.types import OutcomeUnknown
-from quotad.errors import Unavailable
+from quotad.client.types import ClientClosed, OutcomeUnknown
+from quotad.errors import QuotaError, Unavailable
 
 RETRY_PAUSE_SECONDS_MIN = 0.05
 RETRY_PAUSE_SECONDS_MAX = 1.0
@@ -26,7 +26,10 @@ Value = TypeVar("Value")
 async def repeated(
     attempt: Callable[[float], Awaitable[Value]], *, call_timeout_seconds: float, retry_seconds: float
 ) -> Value:
-    """Try, each time for the seconds that are left, at most `call_timeout_seconds`; raises what the last try raised."""
+    """Try, each time for the seconds that are left, at most `call_timeout_seconds`; raises what the last try raised.
+
+    A refusal after tries of unknown outcome has one of them as its cause: see `is_in_doubt`.
+    """
     ends = asyncio.get_running_loop().time() + retry_seconds
     try:
         return await attempt(min(call_timeout_seconds, retry_seconds))
@@ -50,8 +53,18 @@ async def repeated(
             if failures:
                 raise failures.pop()  # the first try, whose pause is due now
             seconds = ends - asyncio.get_running_loop().time()
-            return await attempt(min(call_timeout_seconds, seconds))
+            try:
+                return await attempt(min(call_timeout_seconds, seconds))
+            except Unavailable:
+                raise
+            except QuotaError as refused:
+                raise refused from first
     raise AssertionError("a retry context ends by an answer or an error")
+
+
+def is_in_doubt(refused: QuotaError) -> bool:
+    """Whether an earlier try, whose outcome is unknown, may still be carried out."""
+    return isinstance(refused.__cause__, OutcomeUnknown | Unavailable)
 
 
 def _pause(error: Exception, seconds_left: float, pause_max: float) -> bool | float:
@@ -59,4 +72,6 @@ def _pause(error: Exception, seconds_left: float, pause_max: float) -> bool | fl
     if isinstance(error, Unavailable):
         asked = max(error.retry_after.total_seconds(), RETRY_PAUSE_SECONDS_MIN)
         return asked if asked < seconds_left else False
+    if isinstance(error, ClientClosed):
+        return False
     return isinstance(error, OutcomeUnknown) and error.code in RETRIED and pause_max < seconds_left

@@ -8,20 +8,11 @@ from __future__ import annotations
 import sys
 
 
-def is_traced() -> bool:
-    """Whether there is a current span, and it is recorded."""
-    if "opentelemetry.trace" not in sys.modules:
-        return False
-    from opentelemetry.trace import get_current_span  # noqa: PLC0415 - imported already, or not at all
-
-    return get_current_span().get_span_context().trace_flags.sampled
-
-
 def trace_metadata() -> tuple[tuple[str, str], ...]:
     """W3C `traceparent`, and `tracestate` if any, of the current span; nothing where there is none."""
     if "opentelemetry.trace" not in sys.modules:
         return ()
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - as above
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator  # noqa: PLC0415 - imported already, or not at all
 
     headers: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(headers)

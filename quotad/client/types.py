@@ -57,6 +57,7 @@ __all__ = [
     "ReservationPage",
     "ForcedRelease",
     "OutcomeUnknown",
+    "ClientClosed",
     # values
     "DEFAULT_TENANT",
     "UNSET",
@@ -108,6 +109,13 @@ class OutcomeUnknown(Exception):
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(f"{code.name}: {message}")
         self.code = code
+
+
+class ClientClosed(OutcomeUnknown):
+    """The client was closed before the answer came; a repeat needs another client."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(grpc.StatusCode.CANCELLED, f"the client of quotad at {address} is closed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,24 @@ async def test_the_client_hands_the_current_span_on(database_url: str, collectin
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
     async with quotad(database_url) as daemon:
         key = await daemon.create_key()
-        async with daemon.data() as client:
+        async with daemon.data(coalesce=False) as client:
             with tracer.start_as_current_span("caller") as caller:
                 await client.describe_key(api_key=key.secret)
     (span,) = collecting.named("quota.v1.QuotaService/DescribeKey")
     assert span.trace_id.hex() == f"{caller.get_span_context().trace_id:032x}"
     assert span.parent_span_id.hex() == f"{caller.get_span_context().span_id:016x}"
+
+
+async def test_what_is_asked_in_a_recorded_span_still_travels_in_shared_messages(
+    database_url: str, collecting: Collector
+) -> None:
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
+    async with quotad(database_url) as daemon:
+        key = await daemon.create_key()
+        async with daemon.data() as client:
+            with tracer.start_as_current_span("caller"):
+                await client.describe_key(api_key=key.secret)
+    assert collecting.named("quota.v1.QuotaService/DescribeKey") == []
 
 
 async def test_a_collector_that_is_away_holds_nothing_up(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
