@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,7 @@ class QuotaClient(DataClient, SettlingClient):
         )
         super().__init__(connection)
         self._endings = Endings()
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -59,7 +61,12 @@ class QuotaClient(DataClient, SettlingClient):
         await self.close()
 
     async def close(self) -> None:
-        """Let settlements under way end, then close the channels."""
+        """Let settlements under way end, then close the channels, which a caller that is cancelled does not stop."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         await self._endings.wait()
         await self._connection.close()
 
