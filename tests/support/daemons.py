@@ -112,6 +112,13 @@ class Daemon:
             yield
 
     @asynccontextmanager
+    async def key_windows_locked(self, api_key_id: str) -> AsyncIterator[None]:
+        """While the block runs, whoever needs one of the window rows that this key has waits."""
+        limits = f"SELECT limit_id FROM quotad.limits WHERE api_key_id = '{api_key_id}'"
+        async with self._locking(f"SELECT FROM quotad.windows WHERE limit_id IN ({limits}) FOR UPDATE"):
+            yield
+
+    @asynccontextmanager
     async def reservations_locked(self) -> AsyncIterator[None]:
         """While the block runs, whoever reserves or settles waits; keys and limits can be read."""
         async with locked_reservations(self.database_url):
