@@ -24,7 +24,7 @@ LONG_FAULTS = 60
 LONG_STORMS = 3
 CLOCK_OFF_SECONDS = 3 * 86400.0
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 
 
 async def test_a_storm_of_faults_loses_nothing_and_charges_nothing_twice(extent: Extent) -> None:
