@@ -9,7 +9,7 @@ from quotad.client.types import Checked, Grant, Renewal, Settlement
 from quotad.core.operations import Check, Finalize, Release, Renew, Reserve
 from quotad.values import KeyDescription, Reservation, Scope, Subject
 
-RETRY_SECONDS = 3.0
+RETRY_SECONDS = 1.5
 """Longer than anything takes that succeeds at all; a test of an outage waits for it."""
 
 

@@ -71,7 +71,7 @@ async def ledger(server: Server, transport: Transport) -> AsyncIterator[Ledger]:
     """The ledger; whatever a test did, it must add up when the test ends."""
     connection = await asyncpg.connect(server.database_url)
     async with Connection(server.address, ADMIN_TOKEN) as admin:
-        yield Ledger(transport, AdminClient(admin, "tests"), connection)
+        yield Ledger(transport, AdminClient(admin, "tests"), connection, server.database_url)
     await connection.close()
     assert await differences(server.database_url) == []
 

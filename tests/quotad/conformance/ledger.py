@@ -13,6 +13,7 @@ import asyncpg
 from quotad.client.admin import AdminClient
 from quotad.client.types import Grant, Renewal, Settlement
 from quotad.core.operations import Finalize, Release, Renew, Reserve
+from quotad.store import Store, StoreSettings
 from quotad.values import (
     Amounts,
     ApiKey,
@@ -54,6 +55,7 @@ class Ledger:
     transport: Transport
     admin: AdminClient
     connection: asyncpg.Connection[asyncpg.Record]
+    database_url: str
 
     async def key(
         self, *limits: Limit, tenant_id: str = "default", allowed_models: Iterable[str] = (), group_id: str = ""
@@ -75,9 +77,14 @@ class Ledger:
         try:
             yield
         finally:
-            noticed = "SELECT lease_floor > clock_timestamp() FROM quotad.lease_clock"
-            await eventually(lambda: self.connection.fetchval(noticed))
+            await self.sweep()
             await self.pass_time(DEFAULT_LEASE_SECONDS + 1)
+
+    async def sweep(self) -> None:
+        """What each daemon does once a second, as if another one did it now."""
+        store = await Store.open(StoreSettings(self.database_url, workers=1))
+        await store.ledger.sweep()
+        await store.close()
 
     async def someone_waits(self) -> None:
         """Until some session waits for a lock."""
@@ -172,7 +179,12 @@ class Key:
         )
 
     async def swept(self, name: str) -> None:
-        """Until the sweeper has moved it to EXPIRED."""
+        """It has lapsed, and is moved to EXPIRED."""
+        await self.ledger.sweep()
+        await self.expired(name)
+
+    async def expired(self, name: str) -> None:
+        """Until some sweeper has moved it to EXPIRED."""
         state = "SELECT state = 'expired' FROM quotad.reservations WHERE reservation_id = $1"
         await eventually(lambda: self.ledger.connection.fetchval(state, self.id(name)))
 

@@ -77,9 +77,9 @@ async def test_a_lapsed_hold_goes_by_itself_and_is_read_as_expired(ledger: Ledge
     key = await ledger.key()
     await key.reserve("r", 60, lease=timedelta(seconds=60))
     await ledger.pass_time(61)
-    assert (await key.read("r")).state is ReservationState.EXPIRED
-    await key.swept("r")
+    await key.expired("r")
     assert await key.counters() == [(0, 0)]
+    assert (await key.read("r")).state is ReservationState.EXPIRED
 
 
 async def test_a_lapsed_reservation_is_not_revived_by_renewing(ledger: Ledger) -> None:
