@@ -52,9 +52,10 @@ class Batches:
         if usual:
             try:
                 found = await self._optimistic.run(connection, tenant_id, [operations[place] for place in usual])
-            except ConfigurationMoved:
-                raise
-            except PlanAgain:
+            except PlanAgain as missed:
+                is_stale = isinstance(missed, ConfigurationMoved)
+                if is_stale and any(bound.config_version is not None for bound in operations):
+                    raise
                 self._on_miss()
             else:
                 for place, answer in zip(usual, found, strict=True):
