@@ -34,13 +34,12 @@ async def repeated(
     try:
         return await attempt(min(call_timeout_seconds, retry_seconds))
     except (OutcomeUnknown, Unavailable) as error:
-        first = error
+        last: OutcomeUnknown | Unavailable = error
     pause_max = min(RETRY_PAUSE_SECONDS_MAX, retry_seconds / 4)
 
     def pause(error: Exception) -> bool | float:
         return _pause(error, ends - asyncio.get_running_loop().time(), pause_max)
 
-    failures = [first]
     async for turn in stamina.retry_context(
         pause,
         attempts=None,
@@ -50,15 +49,17 @@ async def repeated(
         wait_jitter=0.05,
     ):
         with turn:
-            if failures:
-                raise failures.pop()  # the first try, whose pause is due now
             seconds = ends - asyncio.get_running_loop().time()
+            # The first try's pause is due now; and a pause may take longer than it should.
+            if turn.num == 1 or seconds <= 0:
+                raise last
             try:
                 return await attempt(min(call_timeout_seconds, seconds))
-            except Unavailable:
+            except (OutcomeUnknown, Unavailable) as error:
+                last = error
                 raise
             except QuotaError as refused:
-                raise refused from first
+                raise refused from last
     raise AssertionError("a retry context ends by an answer or an error")
 
 
