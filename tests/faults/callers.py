@@ -170,4 +170,4 @@ def _failed(error: grpc.aio.AioRpcError) -> Told:
 
 
 def _refused(error: QuotaError) -> Told:
-    return Told(error.reason, getattr(error, "reservation", None))
+    return Told(error.reason, error.message, getattr(error, "reservation", None))

@@ -121,7 +121,7 @@ def _fault_of_refusal(call: Call, calls: Sequence[Call], end: Reservation) -> It
         case ((Kind.FINALIZE | Kind.RENEW), "RESERVATION_NOT_FOUND") if not granted_before:
             return
         case _:
-            yield f"{call.ask.kind} was refused with {call.told.reason} for no reason"
+            yield f"{call.ask.kind} was refused with {call.told.reason} for no reason: {call.told.message}"
 
 
 def _faults_of_windows(outcome: Outcome) -> Iterator[str]:

@@ -36,6 +36,7 @@ class Told:
     """What it was answered; `reason` is empty where it was OK."""
 
     reason: str = ""
+    message: str = ""
     reservation: Reservation | None = None
     replayed: bool = False
     changed: bool = False
