@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import grpc.aio
@@ -104,6 +105,7 @@ class _Stream:
     async def answer(self, message: pb.ExchangeRequest) -> None:
         answer = await exchange(self._answering, message)
         async with self._writing:
-            await self._context.write(answer)
+            with suppress(grpc.aio.InternalError):  # the caller has left, and asks again if it wants to know
+                await self._context.write(answer)
         self._unanswered.discard(message.message_number)
         self._room.release()
