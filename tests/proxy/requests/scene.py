@@ -40,6 +40,8 @@ HELD = {"requests": 1, "input_tokens": 5, "output_tokens": 4096, "total_tokens":
 
 MakeAccount = Callable[[Serving], NewAccount]
 
+RESERVATIONS = "SELECT r.*, coalesce(r.actual, '{}') AS actual FROM quotad.reservations AS r"
+
 
 @dataclass(slots=True)
 class Scene:
@@ -93,7 +95,7 @@ class Scene:
 
     async def reservations(self) -> list[Mapping[str, Any]]:
         """All of the ledger's, oldest first."""
-        return await self.fetch("SELECT * FROM quotad.reservations ORDER BY create_time")
+        return await self.fetch(f"{RESERVATIONS} ORDER BY create_time")
 
     async def the_reservation(self) -> Mapping[str, Any]:
         """The only one, once it is settled."""
@@ -109,7 +111,7 @@ class Scene:
     async def reservation_of(self, response: httpx2.Response) -> Mapping[str, Any]:
         """The reservation that an answer names; it is settled by then."""
         reservation_id = response.headers["x-quota-reservation-id"]
-        return await self.fetch_row("SELECT * FROM quotad.reservations WHERE reservation_id = $1", reservation_id)
+        return await self.fetch_row(f"{RESERVATIONS} WHERE reservation_id = $1", reservation_id)
 
     async def counters(self) -> tuple[int, int]:
         """Held and used, over all windows."""

@@ -222,7 +222,7 @@ async def test_usage_that_somebody_else_reported_is_told_once(daemon: Daemon) ->
 
 
 async def test_a_settlement_that_fails_behind_a_cancelled_caller_is_logged(
-    daemon: Daemon, capfd: pytest.CaptureFixture[str]
+    daemon: Daemon, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """B5: nothing is lost in silence."""
     key = await daemon.create_key()
@@ -238,4 +238,5 @@ async def test_a_settlement_that_fails_behind_a_cancelled_caller_is_logged(
             leaving.cancel()
             await asyncio.wait([leaving])
             await client.close()
-    assert "reservation not settled" in capfd.readouterr().out
+    # Where it goes depends on what has set up the process's log.
+    assert "reservation not settled" in capfd.readouterr().out + caplog.text

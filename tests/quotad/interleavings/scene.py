@@ -31,7 +31,7 @@ from quotad.store.audit import differences
 from quotad.store.batches import Batches
 from quotad.store.cache import Cache
 from quotad.store.connections import Connections
-from quotad.store.failures import ConfigurationMoved, ConnectionLost, PlanAgain
+from quotad.store.failures import ConfigurationMoved, ConnectionLost, LapsedInTheWay, PlanAgain
 from quotad.store.keys import Keys
 from quotad.store.locked import run_locked
 from quotad.store.refusals import Refusals
@@ -254,6 +254,8 @@ class Stage:
                         batches = batches or self._daemon()
                         return tuple(await batches.run(connection, scene.tenant_id, operations))
                     return (await run_locked(connection, self.settings, scene.tenant_id, operations)).answers
+            except LapsedInTheWay:
+                return (None,) * len(operations)  # to be judged again once what has lapsed is gone
             except (ConfigurationMoved, PlanAgain, ConnectionLost):
                 continue
         raise AssertionError("no plan came through")
