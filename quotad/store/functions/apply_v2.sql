@@ -78,6 +78,12 @@ BEGIN
     END IF;
 
     IF p_absent_ids <> '' THEN
+        -- Before the windows are verified: whoever expires a hold after this look changes a window that a refusal rests on.
+        db_now := clock_timestamp();
+        has_lapsed := EXISTS (
+            SELECT FROM quotad.reservations AS r
+            WHERE r.tenant_id = p_tenant_id AND r.state = 'reserved' AND r.expire_time <= db_now
+        );
         ids := string_to_array(p_absent_ids, separator);
         PERFORM 1 FROM quotad.reservations AS r
         WHERE r.tenant_id = p_tenant_id AND r.reservation_id = ANY (ids) AND r.state <> 'pending';
@@ -156,11 +162,6 @@ BEGIN
         IF FOUND THEN
             RAISE EXCEPTION 'a window has moved' USING ERRCODE = 'QT003';
         END IF;
-        db_now := clock_timestamp();
-        has_lapsed := EXISTS (
-            SELECT FROM quotad.reservations AS r
-            WHERE r.tenant_id = p_tenant_id AND r.state = 'reserved' AND r.expire_time <= db_now
-        );
     END IF;
 
     db_now := clock_timestamp();
