@@ -12,8 +12,6 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -21,9 +19,8 @@ from typing import NoReturn
 from benchmarks.ledger import results
 from benchmarks.ledger.cases import CASES
 from benchmarks.ledger.cases.worlds import HOT, quotad_world, spread_keys, tenants_keys
-from benchmarks.ledger.cluster import postgres
 from benchmarks.ledger.contenders import Quotad, load, reservation_rows
-from benchmarks.ledger.daemons import SHORT_GRACE, Site, daemon
+from benchmarks.ledger.daemons import Site, site_below
 from benchmarks.ledger.machine import facts
 from benchmarks.ledger.method import FULL, QUICK, Method
 from benchmarks.ledger.processes import REPOSITORY, RunFailed
@@ -57,8 +54,8 @@ def run(given: argparse.Namespace) -> None:
     if given.settled_rows:
         _require_room(given.settled_rows, given.directory)
         method = replace(method, settled_rows=given.settled_rows)
-    with _site(given.directory) as site:
-        latest = Run(facts(site.server, method, site.directory))
+    with site_below(given.directory) as site:
+        latest = Run(facts(site.server, method, site.directory, "benchmarks.ledger"))
         for case in given.only or CASES:
             say(f"==> {case}")
             rows = _measured(case, site, method)
@@ -73,7 +70,7 @@ def profile(given: argparse.Namespace) -> None:
     method = replace(QUICK if given.quick else FULL, warm_up_seconds=2.0, measured_seconds=given.seconds)
     keys = {"hot": HOT, "spread": spread_keys(method), "tenants": tenants_keys(method)}[given.keys]
     settings = dict(text.split("=", 1) for text in given.set)
-    with _site(given.directory) as site, quotad_world(site, keys) as database:
+    with site_below(given.directory) as site, quotad_world(site, keys) as database:
         name = f"{given.driver}, {given.keys}, {given.tasks} tasks"
         quotad = Quotad(
             *(site, method, database, name, keys, Driver(given.driver), given.tasks),
@@ -97,20 +94,6 @@ def make_report(_given: argparse.Namespace) -> None:
         raise RunFailed(f"there are no results in {RESULTS}")
     REPORT.write_text(report(runs), "utf-8")
     print(REPORT)
-
-
-@contextmanager
-def _site(parent: Path | None) -> Iterator[Site]:
-    """A directory with a running Postgres, removed after the block."""
-    directory = Path(tempfile.mkdtemp(prefix="quota-bench-", dir=parent))
-    try:
-        with postgres(directory) as server:
-            site = Site(directory, server)
-            with daemon(site, server.template, SHORT_GRACE):
-                pass  # it stores its service tokens, which every copy of the template then has
-            yield site
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _measured(case: str, site: Site, method: Method) -> tuple[Row, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.ledger.baseline import DATABASE_VARIABLE, READY
-from benchmarks.ledger.cluster import Server
+from benchmarks.ledger.cluster import Server, postgres
 from benchmarks.ledger.processes import Process, RunFailed, environment, finished, python, running, script
 from quotad.stack.commands import Command
 from quotad.stack.ports import free_listen
@@ -42,6 +44,20 @@ class Site:
     def log(self, name: str) -> Path:
         """A fresh file for a process's output."""
         return self.directory / f"{name}-{time.monotonic_ns()}.log"
+
+
+@contextmanager
+def site_below(parent: Path | None) -> Iterator[Site]:
+    """A directory with a running Postgres, removed after the block."""
+    directory = Path(tempfile.mkdtemp(prefix="quota-bench-", dir=parent))
+    try:
+        with postgres(directory) as server:
+            site = Site(directory, server)
+            with daemon(site, server.template, SHORT_GRACE):
+                pass  # it stores its service tokens, which every copy of the template then has
+            yield site
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @contextmanager

@@ -13,25 +13,28 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from benchmarks.ledger.cluster import SETTINGS, Server
 from benchmarks.ledger.daemons import redis_version
-from benchmarks.ledger.method import Method
 from benchmarks.ledger.processes import REPOSITORY
 
-PACKAGES = ("grpcio", "protobuf", "asyncpg", "uvloop")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+PACKAGES = ("grpcio", "protobuf", "asyncpg", "uvloop", "uvicorn", "aiohttp")
 SYNCS = 200
 SYNC_BYTES = 8_192
 GIT_SECONDS_MAX = 10.0
 
 
-def facts(server: Server, method: Method, directory: Path) -> dict[str, str]:
+def facts(server: Server, method: DataclassInstance, directory: Path, module: str) -> dict[str, str]:
     """Everything that a reader needs to judge the figures, or to get them again."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "command": shlex.join(["python", "-m", "benchmarks.ledger", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
         "commit": _commit(),
         "processor": f"{_processor()}, {psutil.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
