@@ -80,7 +80,9 @@ def revoke(token: TokenArgument, as_json: AsJson = False) -> None:
 
 def audit_log(
     *,
-    resource_kind: Annotated[str, typer.Option(help="Only changes of an api_key, a group, a token.")] = "",
+    resource_kind: Annotated[
+        str, typer.Option(help="Only changes of an api_key, a group, a token or a reservation.")
+    ] = "",
     resource_id: Annotated[str, typer.Option(help="Only changes of what has this id.")] = "",
     entries: Annotated[int, typer.Option(min=1, max=ENTRIES_MAX, help="How many of the newest.")] = 100,
     tenant: Tenant = DEFAULT_TENANT,

@@ -45,6 +45,7 @@ class Answering:
         self, caller: Token, operations: Sequence[Operation], ends_at: Sequence[float]
     ) -> list[Answer | Exception]:
         answers = await self._ledger.perform(operations, ends_at, caller.may_touch)
+        metrics.note_operations(zip(operations, answers, strict=True))
         for operation, answer in zip(operations, answers, strict=True):
             if isinstance(operation, Finalize) and isinstance(answer, SettleAnswer):
                 self._note_finalized(caller, operation, answer)

@@ -10,7 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from protos.quota.v1 import quota_pb2 as pb
 from protos.quota.v1 import quota_pb2_grpc as rpc
-from tests.support.daemons import DATA_TOKEN, Daemon, quotad
+from quotad.errors import QuotaExceeded
+from tests.support.daemons import DATA_TOKEN, Daemon, limit, quotad
 from tests.support.waiting import eventually
 from tests.support.web import fetch
 
@@ -97,3 +98,25 @@ async def test_metrics_count_calls_by_reason(daemon: Daemon) -> None:
         )
 
     await eventually(counted)
+
+
+@pytest.mark.parametrize("coalesce", [True, False])
+async def test_metrics_count_operations_by_kind_however_they_came(daemon: Daemon, coalesce: bool) -> None:  # noqa: FBT001
+    key = await daemon.create_key(limit(max_value=1))
+    before = await operations_counted(daemon)
+    async with daemon.data(coalesce=coalesce) as client:
+        await client.reserve("counted", api_key=key.secret, model="m", amounts={"total_tokens": 1})
+        with pytest.raises(QuotaExceeded):
+            await client.reserve("refused", api_key=key.secret, model="m", amounts={"total_tokens": 1})
+    after = await operations_counted(daemon)
+    made = {name: after[name] - before.get(name, 0) for name in after if after[name] > before.get(name, 0)}
+    assert made == {
+        'quotad_operations_total{operation="reserve",reason="OK"}': 1,
+        'quotad_operations_total{operation="reserve",reason="QUOTA_EXCEEDED"}': 1,
+    }
+
+
+async def operations_counted(daemon: Daemon) -> dict[str, float]:
+    lines = (await daemon.metrics()).splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if line.startswith("quotad_operations_total{"))
+    return {name: float(value) for name, value in pairs}
