@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full faults bench bench-large lint format locks protos clean
+.PHONY: help setup up test test-full faults truth bench bench-large lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -42,6 +42,11 @@ faults: setup $(VENV)/.development  ## break the ledger at length: interleavings
 	@rm -f $(VENV)/faults.txt
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest --long --report $(VENV)/faults.txt tests/faults tests/quotad/interleavings $(ARGS)
 	@cat $(VENV)/faults.txt
+
+truth: setup $(VENV)/.development  ## hold the ledger against the upstream's book while everything is killed; ten minutes
+	@rm -f $(VENV)/truth.txt
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest --long --report $(VENV)/truth.txt tests/truth $(ARGS)
+	@cat $(VENV)/truth.txt
 
 bench: setup $(VENV)/.benchmarks  ## measure a start and the ledger, about 2 hours; flags: make bench ARGS="--only unary-hot"
 	@if [ -z "$(ARGS)" ]; then $(BIN)/python benchmarks/start_up.py; fi

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from proxy.demo_upstream.answers import Json, Usage
 
-ENTRIES_MAX = 10_000
-"""Newest requests kept; more than any journey sends."""
+ENTRIES_MAX = 50_000
+"""Newest requests kept; more than any test sends."""
 
 
 @dataclass(slots=True)
@@ -21,6 +21,8 @@ class Entry:
     """The end of the credential, enough to tell accounts apart."""
     model: str
     behaviour: str
+    label: str = ""
+    """`label` of the request's metadata: how a caller finds its request here."""
     status: int = 0
     """HTTP status; 0 where none was sent."""
     usage: Usage | None = None
@@ -34,6 +36,7 @@ class Entry:
             "credential": self.credential,
             "model": self.model,
             "behaviour": self.behaviour,
+            "label": self.label,
             "status": self.status,
             "outcome": self.outcome,
             "usage": self.usage.as_json() if self.usage else None,

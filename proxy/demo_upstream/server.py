@@ -73,7 +73,7 @@ class DemoUpstream:
             return _closed(entry, error(400, "unknown_behaviour", str(exc)))
         entry.behaviour = behaviour.name
         content, refused = _read(body)
-        entry.model = str(content.get("model"))
+        entry.model, entry.label = str(content.get("model")), _label(content)
         refused = self._refused(request, behaviour) or refused
         if refused is not None:
             return _closed(entry, refused)
@@ -142,6 +142,11 @@ def _read(body: bytes) -> tuple[Json, web.Response | None]:
         message = f"The model `{model}` does not exist or you do not have access to it."
         return content, error(404, "model_not_found", message, param="model")
     return content, None
+
+
+def _label(content: Mapping[str, object]) -> str:
+    metadata = content.get("metadata")
+    return str(metadata.get("label", "")) if isinstance(metadata, dict) else ""
 
 
 def _words(value: str | None) -> int | None:
