@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full faults truth bench bench-large lint format locks protos clean
+.PHONY: help setup up test test-full faults truth bench bench-ledger bench-proxy bench-large lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -48,10 +48,17 @@ truth: setup $(VENV)/.development  ## hold the ledger against the upstream's boo
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest --long --report $(VENV)/truth.txt tests/truth $(ARGS)
 	@cat $(VENV)/truth.txt
 
-bench: setup $(VENV)/.benchmarks  ## measure a start and the ledger, about 2 hours; flags: make bench ARGS="--only unary-hot"
-	@if [ -z "$(ARGS)" ]; then $(BIN)/python benchmarks/start_up.py; fi
+bench: setup $(VENV)/.benchmarks $(VENV)/.peer  ## measure a start, the ledger and the proxy, about 3 hours; parts: bench-ledger, bench-proxy
+	@$(BIN)/python benchmarks/start_up.py
+	@$(MAKE) --no-print-directory bench-ledger bench-proxy
+
+bench-ledger: setup $(VENV)/.benchmarks  ## measure the ledger; flags: make bench-ledger ARGS="--only unary-hot"
 	@$(BIN)/python -m benchmarks.ledger run $(ARGS)
 	@if [ -z "$(findstring --quick,$(ARGS))" ]; then $(BIN)/python -m benchmarks.ledger report; fi
+
+bench-proxy: setup $(VENV)/.peer  ## measure the proxy; flags: make bench-proxy ARGS="--only latency"
+	@$(BIN)/python -m benchmarks.proxy run $(ARGS)
+	@if [ -z "$(findstring --quick,$(ARGS))" ]; then $(BIN)/python -m benchmarks.proxy report; fi
 
 bench-large: setup $(VENV)/.benchmarks  ## measure a ledger of 50 million settled reservations; needs 40 GB
 	@$(BIN)/python -m benchmarks.ledger run --only settled --settled-rows 50000000 $(ARGS)
@@ -78,6 +85,7 @@ locks: $(VENV)/.development  ## resolve the lock files again from pyproject.toml
 	@$(COMPILE) --extra telemetry -c requirements/production.lock pyproject.toml -o requirements/telemetry.lock
 	@$(COMPILE) --group build -c requirements/stack.lock -o requirements/build.lock
 	@$(COMPILE) --group benchmarks -c requirements/stack.lock -o requirements/benchmarks.lock
+	@$(COMPILE) --group peer -o requirements/peer.lock
 	@$(COMPILE) --all-extras -c requirements/stack.lock pyproject.toml -o requirements/development.lock
 
 protos: $(VENV)/.development  ## generate the gRPC stubs again
@@ -109,6 +117,12 @@ $(VENV)/.development: requirements/development.lock $(VENV)/.stack
 $(VENV)/.benchmarks: requirements/benchmarks.lock $(VENV)/.stack
 	@echo "==> installing the locked packages of the peers that are measured"
 	@$(PIP) install --require-hashes -r requirements/benchmarks.lock
+	@touch $@
+
+$(VENV)/.peer: requirements/peer.lock $(VENV)/.made
+	@echo "==> installing LiteLLM's proxy, which is measured beside ours"
+	@$(BIN)/python -m venv --clear $(VENV)/litellm
+	@$(VENV)/litellm/bin/python -m pip --disable-pip-version-check --no-input -q install --require-hashes -r requirements/peer.lock
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json %/package.json | $(VENV)/.stack
