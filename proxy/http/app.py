@@ -28,7 +28,7 @@ from proxy.http.headers import REQUEST_ID
 from proxy.http.keys import KeyDirectory
 from proxy.http.models import ModelList
 from proxy.http.rejections import Rejections
-from proxy.http.routes import router, services_of
+from proxy.http.routes import relays, router, services_of
 from proxy.http.services import Services
 from proxy.outgoing import Outgoing
 from proxy.records.secrets import load_secret_box
@@ -61,6 +61,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(RequestIdentity)
+    app.include_router(relays)
     app.include_router(router)
     return app
 
