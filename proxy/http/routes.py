@@ -48,7 +48,7 @@ OBJECT: dict[int | str, dict[str, Any]] = {
 
 
 class UnparsedRoute(APIRoute):
-    """A route whose endpoint takes the request as it is: resolving parameters that it has not costs a tenth of a relay."""
+    """Its endpoint takes the request as it is: resolving the parameters that it has not costs a tenth of a relay."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
