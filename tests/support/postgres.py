@@ -33,6 +33,9 @@ CONNECT_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 """Tests need no data after a power cut."""
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES_MIN = 4 * 2**30
+"""A database of some 10 MiB is copied for each test: in memory, where there is room, that costs a third less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,8 @@ def server() -> Iterator[Server]:
 class Embedded:
     """An embedded server of its own, which can be stopped in every way and started again."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="quota-test-"))
+    def __init__(self, settings: Mapping[str, str], parent: Path | None = None) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="quota-test-", dir=parent))
         self._password = secrets.token_urlsafe(16)
         self._cluster = open_cluster(self._directory, None, self._password, settings)
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,7 +138,8 @@ class Embedded:
 
 @contextmanager
 def embedded_server() -> Iterator[Server]:
-    embedded = Embedded(NOT_DURABLE)
+    has_room = MEMORY.exists() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    embedded = Embedded(NOT_DURABLE, MEMORY if has_room else None)
     try:
         embedded.start()
         yield Server(embedded.url)
