@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -175,3 +176,23 @@ async def test_a_stream_outlives_the_bound_on_headers(world: World, monkeypatch:
         extra = (f"content-length: {len(BODY)}", "x-demo-behaviour: slow;ms=40", "x-demo-words: 5")
         writer.write(head(key, *extra) + BODY + b"GET /healthz HTTP/1.1\r\nhost: pro")
         assert await reader.readuntil(b"event: response.completed")
+
+
+async def test_a_caller_who_reads_nothing_is_let_go_and_charged(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S13: its stream is read on for the report, as for anyone who leaves."""
+    monkeypatch.setattr(bounded_http, "UNREAD_SECONDS_MAX", 0.3)
+    async with open_world(database_url, tmp_path, queue_bytes_max=65_536) as world:
+        key = await world.create_key(GENEROUS)
+        async with connected(world) as (_, writer):
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(head(key, f"content-length: {len(BODY)}", "x-demo-words: 60000") + BODY)
+            await world.nothing_held(key)
+            [row] = await world.rows(1)
+        [entry] = world.demo.upstream.book.entries
+        assert entry.usage is not None
+        assert (row["status"], row["settlement"]) == ("cancelled", "finalized")
+        assert row["total_tokens"] == entry.usage.input_tokens + entry.usage.output_tokens
