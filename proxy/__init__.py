@@ -11,7 +11,7 @@ What it guarantees:
 - What is not served is 404: there is no way past the meter.
 
 Reading order: `errors` and `config`; `http.routes`, `http.response` (a request as it arrives), `requests.task` (its
-owner), `requests.attempts`, `requests.relay`; `metering` (what to hold, what was used); `settlement` (how a hold
-ends); `accounts` (who serves); `records` (what is stored, and what the dashboard may read); `http.app` (wiring) and
-`cli.serve` (the process).
+owner), `requests.attempts`, `requests.relay`; `metering` (what to hold, what was used, what it costs); `settlement`
+(how a hold ends); `accounts` (who serves); `records` (what is stored, and what the dashboard may read); `http.app`
+(wiring) and `cli.serve` (the process).
 """

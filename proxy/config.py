@@ -6,9 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from proxy.price_overrides import PriceOverride, parse_price_overrides
 from servicekit.listening import Listen
 from servicekit.settings import (
     HttpServiceSettings,
@@ -125,6 +126,10 @@ class ProxySettings(HttpServiceSettings):
     compact_output_tokens_max: Count = 16_384
     min_output_tokens: Count = 256
     """The least output that a clipped hold may leave."""
+    prices: str = ""
+    """The operator's own prices of models, as JSON; see `proxy.price_overrides`."""
+    metric_models_max: Count = 100
+    """Models that have series of their own in metrics; further ones share one."""
 
     request_log_rows_max: Count = 10_000
     """Rows waiting for the database; beyond it rows are dropped and counted."""
@@ -132,6 +137,12 @@ class ProxySettings(HttpServiceSettings):
     request_log_flush_seconds: Seconds = 0.5
     rejections_per_second_max: Count = 50
     """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
+
+    @field_validator("prices")
+    @classmethod
+    def _are_prices(cls, value: str) -> str:
+        parse_price_overrides(value)
+        return value
 
     @model_validator(mode="after")
     def _has_a_whole_client_certificate(self) -> Self:
@@ -147,6 +158,10 @@ class ProxySettings(HttpServiceSettings):
     @property
     def needs_key(self) -> bool:
         return self.key_auth is KeyAuth.ON
+
+    @property
+    def price_overrides(self) -> tuple[PriceOverride, ...]:
+        return parse_price_overrides(self.prices)
 
     @property
     def quotad_addresses(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from proxy.metering.events import Event
@@ -19,6 +19,9 @@ Amounts = Mapping[str, int]
 
 TOKENS_MAX = 10**12
 """The largest amount that the ledger takes."""
+
+NAME_CHARS_MAX = 256
+"""As much of a model's name as is read; no real one is longer."""
 
 TERMINAL_TYPES = frozenset(("response.completed", "response.incomplete", "response.failed", "error"))
 UNNAMED = frozenset(("", "message"))
@@ -35,6 +38,12 @@ class Usage:
     total_tokens: int
     cached_input_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    """Input that the upstream wrote into its cache, which some models price on its own."""
+    model: str = ""
+    """Which one answered; empty where the answer does not say, and in a sum."""
+    service_tier: str = ""
+    """Likewise; it decides on the price."""
 
     @property
     def amounts(self) -> Amounts:
@@ -71,7 +80,16 @@ def sum_usage(usages: Iterable[Usage]) -> Usage | None:
         total_tokens=sum(usage.total_tokens for usage in reported),
         cached_input_tokens=sum(usage.cached_input_tokens for usage in reported),
         reasoning_tokens=sum(usage.reasoning_tokens for usage in reported),
+        cache_write_tokens=sum(usage.cache_write_tokens for usage in reported),
     )
+
+
+def read_report(response: Mapping[str, Any]) -> Usage | None:
+    """What a response object reports, and of what; None where its usage is missing or malformed."""
+    usage = read_usage(response.get("usage"))
+    if usage is None:
+        return None
+    return replace(usage, model=_name(response.get("model")), service_tier=_name(response.get("service_tier")))
 
 
 def read_usage(value: object) -> Usage | None:
@@ -89,6 +107,7 @@ def read_usage(value: object) -> Usage | None:
         total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
         cached_input_tokens=_detail(value, "input_tokens_details", "cached_tokens"),
         reasoning_tokens=_detail(value, "output_tokens_details", "reasoning_tokens"),
+        cache_write_tokens=_detail(value, "input_tokens_details", "cache_write_tokens"),
     )
 
 
@@ -96,7 +115,7 @@ def read_whole(content: Mapping[str, Any]) -> Terminal:
     """An answer that is not a stream, as the event that would have ended one."""
     status = content.get("status")
     kind = f"response.{status}" if status in ("failed", "incomplete") else "response.completed"
-    return Terminal(kind, read_usage(content.get("usage")), *read_error(content.get("error")))
+    return Terminal(kind, read_report(content), *read_error(content.get("error")))
 
 
 def read_terminal(event: Event) -> Terminal | None:
@@ -112,7 +131,7 @@ def read_terminal(event: Event) -> Terminal | None:
         response = {}
     error = content if kind == "error" else response.get("error")
     code, message = read_error(error)
-    return Terminal(kind, read_usage(response.get("usage")), code, message)
+    return Terminal(kind, read_report(response), code, message)
 
 
 def read_error(error: object) -> tuple[str | None, str | None]:
@@ -151,6 +170,10 @@ def _can_end(event: Event) -> bool:
 def _tokens(value: object) -> int | None:
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= TOKENS_MAX
     return value if is_count and isinstance(value, int) else None
+
+
+def _name(value: object) -> str:
+    return value[:NAME_CHARS_MAX] if isinstance(value, str) else ""
 
 
 def _detail(usage: Mapping[str, Any], group: str, name: str) -> int:

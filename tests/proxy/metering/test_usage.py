@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from proxy.metering.usage import (
     Terminal,
     Usage,
     delta_bytes,
+    read_report,
     read_terminal,
     read_usage,
     read_whole,
@@ -85,6 +87,21 @@ def test_a_failure_tells_its_code() -> None:
     wrapped = read(event("error", error={"type": "rate_limit_exceeded", "message": "wait"}))
     assert wrapped is not None
     assert wrapped.error_code == "rate_limit_exceeded"
+
+
+def test_a_report_says_which_model_answered_at_which_tier() -> None:
+    answer = {"model": "gpt-5.1-2025-11-13", "service_tier": "priority", "usage": USAGE}
+    for found in (read(event("response.completed", response=answer)), read_whole(answer)):
+        assert found is not None
+        assert found.usage == replace(REPORTED, model="gpt-5.1-2025-11-13", service_tier="priority")
+    assert read_report({"model": 5, "service_tier": None, "usage": USAGE}) == REPORTED
+    assert read_report({"model": "x" * 1000}) is None
+
+
+def test_what_was_written_to_the_cache_is_told_apart() -> None:
+    details = {"cached_tokens": 1, "cache_write_tokens": 2}
+    found = read_usage({"input_tokens": 3, "output_tokens": 4, "input_tokens_details": details})
+    assert found == Usage(3, 4, 7, cached_input_tokens=1, cache_write_tokens=2)
 
 
 def test_a_whole_answer_reports_at_its_top() -> None:
