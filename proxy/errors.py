@@ -3,6 +3,7 @@
     ProxyError                        status  type                   code
     ├── InvalidApiKey                 401     invalid_request_error  invalid_api_key
     ├── BadRequest                    400     invalid_request_error  invalid_value, or a narrower one
+    ├── ModelPriceUnknown             400     invalid_request_error  model_price_unknown
     ├── BodyTimeout                   408     invalid_request_error  request_timeout
     ├── BodyTooLarge                  413     invalid_request_error  request_too_large
     ├── UnsupportedEncoding           415     invalid_request_error  unsupported_content_encoding
@@ -76,6 +77,21 @@ class BadRequest(ProxyError):
     def __init__(self, message: str, *, param: str | None = None, code: str = "invalid_value") -> None:
         super().__init__(message, param=param)
         self.code = code
+
+
+class ModelPriceUnknown(ProxyError):
+    """A limit of the key counts cost, and nobody knows what the model costs."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "model_price_unknown"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"The price of the model '{model}' is not known here, and this API key has a limit on cost. "
+            "Use another model, or ask the operator to set its price.",
+            param="model",
+        )
 
 
 class BodyTimeout(ProxyError):

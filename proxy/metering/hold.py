@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.metering.pricing import COST, Price, microusd, tokens_cost
 from proxy.metering.usage import Amounts
 
 TEXT_FIELDS = ("input", "instructions", "tools", "text", "prompt")
@@ -55,17 +56,34 @@ class Contents:
 
 
 def size_hold(
-    content: Mapping[str, Any], sizes: HoldSizes, *, is_compact: bool, key_output_tokens: int = 0
+    content: Mapping[str, Any],
+    sizes: HoldSizes,
+    *,
+    is_compact: bool,
+    key_output_tokens: int = 0,
+    context_tokens: int | None = None,
 ) -> HoldAmounts:
-    """The amounts for a request; `key_output_tokens` is its key's default, 0 where it has none."""
+    """The amounts for a request; `key_output_tokens` is its key's default, 0 where it has none.
+
+    No answer is longer than what its model can write at once, whatever maximum is asked for: `context_tokens`.
+    """
     input_tokens = size_input(content, sizes)
     asked = _maximum(content)
     if is_compact:
         output_tokens = min(math.ceil(input_tokens / 2), sizes.compact_output_tokens_max)
     else:
         output_tokens = asked or key_output_tokens or sizes.default_output_tokens
+    if context_tokens is not None:
+        output_tokens = min(output_tokens, context_tokens)
     least = min(sizes.min_output_tokens, output_tokens)
     return HoldAmounts(_amounts(input_tokens, output_tokens), _amounts(input_tokens, least))
+
+
+def with_cost(hold: HoldAmounts, price: Price | None) -> HoldAmounts:
+    """The hold with its cost. Each metric is clipped on its own, so the least cost is that of the least output."""
+    if price is None:
+        return hold
+    return HoldAmounts(_priced(hold.amounts, price), _priced(hold.min_amounts, price))
 
 
 def size_input(content: Mapping[str, Any], sizes: HoldSizes) -> int:
@@ -114,6 +132,11 @@ def _maximum(content: Mapping[str, Any]) -> int:
     """The caller's own maximum; 0 where there is none."""
     value = content.get("max_output_tokens")
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _priced(amounts: Amounts, price: Price) -> Amounts:
+    cost = tokens_cost(price, amounts["input_tokens"], amounts["output_tokens"])
+    return {**amounts, COST: microusd(cost)}
 
 
 def _amounts(input_tokens: int, output_tokens: int) -> Amounts:

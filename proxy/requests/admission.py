@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import structlog
 
 from proxy.config import ProxySettings
-from proxy.errors import InternalError, InvalidApiKey, ModelNotFound, ProxyError, QuotaRefused, QuotaUnavailable
-from proxy.metering.hold import HoldAmounts, HoldSizes, size_hold
+from proxy.errors import (
+    InternalError,
+    InvalidApiKey,
+    ModelNotFound,
+    ModelPriceUnknown,
+    ProxyError,
+    QuotaRefused,
+    QuotaUnavailable,
+)
+from proxy.metering.hold import HoldAmounts, HoldSizes, size_hold, with_cost
+from proxy.metering.price_book import PriceBook, context_tokens
+from proxy.metering.pricing import COST, Price, Tariff, flat_price
 from proxy.requests.types import Endpoint, ProxyRequest
 from quotad.client.data import DataClient
 from quotad.client.types import Grant, KeyPolicies, OutcomeUnknown, ReservationView, Scope
@@ -21,6 +33,10 @@ from quotad.errors import (
 )
 
 LABEL_BYTES_MAX = 256
+SERVICE_TIER_CHARS_MAX = 64
+"""Prices are remembered by it; what is longer is no tier."""
+MICROUSD = 1_000_000
+"""In a USD."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +45,30 @@ class ReserveUncertain(Exception):
     """Nobody knows whether the room is held now, so the id has to be released (S7)."""
 
 
-def hold_amounts(request: ProxyRequest, settings: ProxySettings) -> HoldAmounts:
+def tariff_of(request: ProxyRequest, prices: PriceBook) -> Tariff:
+    """What the request's tokens cost."""
+    tier = request.content.get("service_tier")
+    return Tariff(
+        prices=prices,
+        model=request.model,
+        service_tier=tier if isinstance(tier, str) and len(tier) <= SERVICE_TIER_CHARS_MAX else "",
+        time=request.start_time,
+        default=default_price(key_policies(request)),
+    )
+
+
+def default_price(policies: KeyPolicies) -> Price | None:
+    """What the key counts for a model whose price is not known; None where it refuses such a model."""
+    price = policies.default_price
+    if price is None:
+        return None
+    return flat_price(
+        Decimal(price.microusd_per_million_input_tokens) / MICROUSD,
+        Decimal(price.microusd_per_million_output_tokens) / MICROUSD,
+    )
+
+
+def hold_amounts(request: ProxyRequest, settings: ProxySettings, tariff: Tariff) -> HoldAmounts:
     """How much to hold for a request."""
     sizes = HoldSizes(
         bytes_per_token=settings.bytes_per_token,
@@ -39,12 +78,14 @@ def hold_amounts(request: ProxyRequest, settings: ProxySettings) -> HoldAmounts:
         compact_output_tokens_max=settings.compact_output_tokens_max,
         min_output_tokens=settings.min_output_tokens,
     )
-    return size_hold(
+    hold = size_hold(
         request.content,
         sizes,
         is_compact=request.endpoint is Endpoint.COMPACT,
         key_output_tokens=key_policies(request).default_output_tokens,
+        context_tokens=context_tokens(request.model),
     )
+    return with_cost(hold, tariff.expected)
 
 
 def key_policies(request: ProxyRequest) -> KeyPolicies:
@@ -91,6 +132,10 @@ def refusal(error: QuotaError, model: str) -> ProxyError:
             return InvalidApiKey("This API key is disabled, expired or deleted.")
         case ModelNotAllowed():
             return ModelNotFound(model)
+        case InvalidRequest(field=field) if field == f"amounts.{COST}":
+            # Only the ledger knows which limits count at this moment; the hold names a cost wherever there is a price.
+            log.warning("model without a price refused", model=model)
+            return ModelPriceUnknown(model)
         case InvalidRequest():
             # The key's limits count what this proxy does not measure: the operator has to know, the caller cannot help.
             log.error("reserve refused as invalid", field=error.field, error=error.message)

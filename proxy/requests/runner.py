@@ -13,8 +13,10 @@ import structlog
 from proxy.accounts.pool import AccountPool
 from proxy.config import ProxySettings
 from proxy.errors import ServerBusy
+from proxy.metering.price_book import PriceBook
 from proxy.request_log import RequestLogWriter
 from proxy.requests.handle import RequestHandle
+from proxy.requests.hold_errors import HoldErrors
 from proxy.requests.leases import LeaseKeeper
 from proxy.requests.task import RequestTask, Services
 from proxy.requests.types import ProxyRequest
@@ -83,11 +85,15 @@ async def open_runner(
 ) -> AsyncIterator[RequestRunner]:
     """Everything that running requests need. Closing it ends them, then delivers what they have settled."""
     quota = DataClient(connection)
+    book = PriceBook(settings.price_overrides)
+    hold_errors = HoldErrors(settings.metric_models_max)
     async with (
         Upstream(settings) as upstream,
         Delivery(connection, settings) as delivery,
         LeaseKeeper(quota, settings.lease_seconds) as leases,
-        RequestRunner(Services(settings, quota, leases, delivery, accounts, upstream, request_log)) as runner,
+        RequestRunner(
+            Services(settings, quota, leases, delivery, accounts, upstream, request_log, lambda: book, hold_errors)
+        ) as runner,
     ):
         yield runner
 

@@ -10,6 +10,7 @@ one finds the hold gone.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,11 +19,14 @@ from uuid_utils import uuid7
 from proxy.accounts.pool import AccountPool
 from proxy.config import ProxySettings
 from proxy.errors import InternalError, ProxyError, QuotaUnavailable, ServerBusy, UpstreamTimeout
+from proxy.metering.hold import HoldAmounts
+from proxy.metering.price_book import PriceBook
 from proxy.metering.usage import Terminal
 from proxy.request_log import RequestLogWriter
-from proxy.requests.admission import ReserveUncertain, hold_amounts, key_policies, key_scope, reserve
+from proxy.requests.admission import ReserveUncertain, hold_amounts, key_policies, key_scope, reserve, tariff_of
 from proxy.requests.attempts import Attempts
 from proxy.requests.handle import RequestHandle
+from proxy.requests.hold_errors import HoldErrors
 from proxy.requests.leases import LeaseKeeper
 from proxy.requests.outcomes import Failed
 from proxy.requests.patience import OutOfPatience, Patience
@@ -34,7 +38,7 @@ from proxy.settlement.delivery import Delivery
 from proxy.settlement.owner import Claim, SettlementOwner
 from proxy.upstream import Upstream
 from quotad.client.data import DataClient
-from quotad.client.types import Grant
+from quotad.client.types import Basis, Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,9 @@ class Services:
     accounts: AccountPool
     upstream: Upstream
     request_log: RequestLogWriter
+    prices: Callable[[], PriceBook]
+    """The prices in force."""
+    hold_errors: HoldErrors
 
 
 class RequestTask:
@@ -71,7 +78,9 @@ class RequestTask:
             upstream=services.upstream,
             settings=settings,
         )
+        self._tariff = tariff_of(request, services.prices())
         self._owner: SettlementOwner | None = None
+        self._hold: HoldAmounts | None = None
         self._grant: Grant | None = None
         self._terminal: Terminal | None = None
 
@@ -107,8 +116,10 @@ class RequestTask:
         if self._request.api_key is None:
             return
         settings = self._services.settings
-        hold = hold_amounts(self._request, settings)
-        terms = Terms(hold.amounts, key_policies(self._request).on_missing_usage, settings.bytes_per_token)
+        self._hold = hold = hold_amounts(self._request, settings, self._tariff)
+        terms = Terms(
+            hold.amounts, key_policies(self._request).on_missing_usage, settings.bytes_per_token, self._tariff
+        )
         reservation_id = str(uuid7())
         claim = Claim(reservation_id, key_scope(self._request), self._request.model, self._request.start_time, terms)
         # From here on every way out settles the id, also while nobody knows whether it is held.
@@ -152,7 +163,13 @@ class RequestTask:
             await self._settle_and_wait()
         finally:
             self.handle.end(error)
+            self._note_hold_error()
             self._services.request_log.note(request_row(self._request, self._facts(error)))
+
+    def _note_hold_error(self) -> None:
+        charge = self._owner.charge if self._owner else None
+        if self._hold is not None and charge is not None and charge.basis is Basis.REPORTED:
+            self._services.hold_errors.note(self._request.model, self._hold.amounts, charge.amounts)
 
     def _facts(self, error: ProxyError | None) -> RequestFacts:
         owner = self._owner

@@ -16,6 +16,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from proxy.metering.estimate import estimate_seen, estimate_whole
+from proxy.metering.pricing import COST, Tariff
 from proxy.metering.usage import Usage, sum_usage
 from quotad.client.types import Amounts, Basis, OnMissingUsage
 
@@ -57,6 +58,7 @@ class Terms:
     """As asked for, before any clipping."""
     on_missing_usage: OnMissingUsage
     bytes_per_token: float
+    tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +83,14 @@ def decide(evidence: Evidence, terms: Terms) -> Decision:
     """What becomes of the hold."""
     usage = evidence.usage
     if usage is not None:
-        return Charge(usage.amounts, Basis.REPORTED)
+        return Charge(_with_cost(usage.amounts, terms.tariff.cost_microusd(evidence.reports)), Basis.REPORTED)
     if not evidence.has_begun:
         return Return(evidence.reason or "nothing was answered")
     match evidence.ending:
         case Ending.CUT:
-            return Charge(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+            return _estimated(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), terms)
         case Ending.ABANDONED:
-            return Charge(estimate_whole(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+            return _estimated(estimate_whole(terms.held, evidence.output_bytes, terms.bytes_per_token), terms)
         case Ending.UPSTREAM:
             return _without_report(evidence, terms)
         case _:
@@ -100,8 +102,18 @@ def _without_report(evidence: Evidence, terms: Terms) -> Decision:
         case OnMissingUsage.RELEASE:
             return Return(evidence.reason or "no usage was reported")
         case OnMissingUsage.ESTIMATE:
-            return Charge(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), Basis.ESTIMATED)
+            return _estimated(estimate_seen(terms.held, evidence.output_bytes, terms.bytes_per_token), terms)
         case OnMissingUsage.RESERVED:
             return Charge({}, Basis.RESERVED)
         case _:
             assert_never(terms.on_missing_usage)
+
+
+def _estimated(amounts: Amounts, terms: Terms) -> Charge:
+    """Tokens that nobody reported, at the most that they can cost."""
+    cost = terms.tariff.estimate_microusd(amounts["input_tokens"], amounts["output_tokens"])
+    return Charge(_with_cost(amounts, cost), Basis.ESTIMATED)
+
+
+def _with_cost(amounts: Amounts, cost_microusd: int | None) -> Amounts:
+    return amounts if cost_microusd is None else {**amounts, COST: cost_microusd}

@@ -69,6 +69,11 @@ class SettlementOwner:
         return self._task.result().state
 
     @property
+    def charge(self) -> Charge | None:
+        """As decided; None before that, and where nothing is charged."""
+        return self._decision if isinstance(self._decision, Charge) else None
+
+    @property
     def basis(self) -> str:
         """On what the decided charge rests."""
-        return self._decision.basis.value if isinstance(self._decision, Charge) else "none"
+        return self.charge.basis.value if self.charge else "none"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.metering.hold import HoldSizes, size_hold, size_input
+from proxy.metering.hold import HoldSizes, size_hold, size_input, with_cost
+from proxy.metering.pricing import flat_price, microusd, tokens_cost
 
 SIZES = HoldSizes(
     bytes_per_token=3,
@@ -116,3 +118,26 @@ def test_a_deeply_nested_body_is_sized() -> None:
     for _ in range(50_000):
         nested = [nested]
     assert held({"input": nested})[0] == 1
+
+
+def test_no_answer_is_held_longer_than_its_model_can_write() -> None:
+    assert held({"max_output_tokens": 10**9}, context_tokens=400_000)[1] == 400_000
+    assert held({}, context_tokens=400_000)[1] == 4096
+    assert held({}, key_output_tokens=10_000, context_tokens=8192)[1] == 8192
+    assert held({"max_output_tokens": 10**9}, context_tokens=None)[1] == 10**9
+
+
+@given(content=st.dictionaries(st.sampled_from(["input", "max_output_tokens"]), json_values))
+def test_the_least_cost_is_that_of_the_least_output(content: dict[str, Any]) -> None:
+    price = flat_price(Decimal("1.25"), Decimal(10))
+    hold = with_cost(size_hold(content, SIZES, is_compact=False), price)
+    least = hold.min_amounts
+    assert least["cost_microusd"] == microusd(tokens_cost(price, least["input_tokens"], least["output_tokens"]))
+    assert least["cost_microusd"] <= hold.amounts["cost_microusd"]
+
+
+def test_a_hold_without_a_price_names_no_cost() -> None:
+    """B8: it is unknown, not zero."""
+    hold = size_hold({"input": "abc"}, SIZES, is_compact=False)
+    assert with_cost(hold, None) == hold
+    assert "cost_microusd" not in hold.amounts

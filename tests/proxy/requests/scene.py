@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import httpx2
 from pydantic import SecretStr
 
 from proxy.config import ProxySettings
+from proxy.demo_upstream.answers import Usage
 from proxy.demo_upstream.behaviours import Behaviour
 from proxy.demo_upstream.book import Entry
 from proxy.demo_upstream.running import Serving, serving
@@ -39,6 +41,9 @@ HELD = {"requests": 1, "input_tokens": 5, "output_tokens": 4096, "total_tokens":
 """What these requests hold: 14 bytes of text, and the default output."""
 
 MakeAccount = Callable[[Serving], NewAccount]
+
+USD_PER_MILLION = {"input": 1.25, "cached_input": 0.125, "output": 10}
+"""What `MODEL` costs."""
 
 RESERVATIONS = "SELECT r.*, coalesce(r.actual, '{}') AS actual FROM quotad.reservations AS r"
 
@@ -152,6 +157,13 @@ class Scene:
     def _headers(self, behaviour: str, words: int, key: CreatedKey | None) -> dict[str, str]:
         headers = {"authorization": f"Bearer {(key or self.key).secret}", "x-demo-words": str(words)}
         return headers | ({"x-demo-behaviour": behaviour} if behaviour else {})
+
+
+def cost_microusd(usage: Usage) -> int:
+    """What an answer of `MODEL` costs that the upstream reported."""
+    cached = usage.cached_input_tokens
+    input_cost = (usage.input_tokens - cached) * USD_PER_MILLION["input"] + cached * USD_PER_MILLION["cached_input"]
+    return math.ceil(input_cost + usage.output_tokens * USD_PER_MILLION["output"])
 
 
 def static(name: str = "first", base_url: str = "") -> MakeAccount:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from quotad.client.types import OnMissingUsage
-from tests.proxy.requests.scene import HASTY, HELD, REQUEST, STREAM, Scene, open_scene, static
+from tests.proxy.requests.scene import HASTY, HELD, REQUEST, STREAM, Scene, cost_microusd, open_scene, static
 from tests.support.waiting import eventually
 
 COMPACT = "/v1/responses/compact"
@@ -32,6 +32,7 @@ async def charged_as_reported(scene: Scene) -> int:
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "total_tokens": total,
+        "cost_microusd": cost_microusd(usage),
     }
     assert await scene.counters() == (0, total)
     return total

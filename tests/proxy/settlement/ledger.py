@@ -17,6 +17,7 @@ from proxy.settlement.owner import Claim
 from quotad.client.connection import Connection
 from quotad.client.quota_client import QuotaClient
 from quotad.client.types import Amounts, Basis, CreatedKey, OnMissingUsage, Reservation, Scope
+from tests.proxy.metering.tariffs import UNKNOWN, tariff
 from tests.support.daemons import DATA_TOKEN, Daemon, limit, quotad
 
 MODEL = "gpt-5.1"
@@ -56,7 +57,7 @@ class Ledger:
         return PendingSettlement(reservation_id, self.scope, MODEL, datetime.now(UTC), HELD, decision)
 
     def claim(self, reservation_id: str) -> Claim:
-        terms = Terms(HELD, OnMissingUsage.RELEASE, bytes_per_token=3)
+        terms = Terms(HELD, OnMissingUsage.RELEASE, bytes_per_token=3, tariff=tariff(UNKNOWN))
         return Claim(reservation_id, self.scope, MODEL, datetime.now(UTC), terms)
 
 
