@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -40,6 +41,18 @@ async def test_a_request_shows_with_its_tokens_and_moves_its_limit(page: Page, o
     await expect(row).to_contain_text(f"{used.output_tokens:,}")
     await row.click()
     await expect(page.get_by_role("dialog")).to_contain_text("what the upstream reported")
+
+
+async def test_a_limit_on_cost_is_written_and_shown_in_dollars(page: Page, operator: Operator) -> None:
+    secret = await create_key(page, "thrifty", Rule(25, "Cost in USD", "per month"))
+    line = limit_line(page, "thrifty", "cost_microusd")
+    await expect(line).to_contain_text("$0.00 used · $25.00 free of $25.00")
+
+    used = await respond(operator.proxy, secret)
+
+    microusd = math.ceil(used.input_tokens * 1.25 + used.output_tokens * 10)
+    dollars = f"${microusd / 1_000_000:.6f}".rstrip("0")
+    await expect(line).to_contain_text(f"{dollars} used", timeout=LOGGED_MILLISECONDS)
 
 
 async def test_a_refusal_shows_the_limit_that_made_it(page: Page, operator: Operator) -> None:

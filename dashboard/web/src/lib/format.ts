@@ -4,7 +4,7 @@ const dollars = new Intl.NumberFormat("en-US", {
   style: "currency",
   currency: "USD",
   minimumFractionDigits: 2,
-  maximumFractionDigits: 4,
+  maximumFractionDigits: 6,
 });
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -19,9 +19,11 @@ export function shortCount(value: number): string {
   return compact.format(value);
 }
 
+export const COST = "cost_microusd";
+
 /** An amount of a metric in the unit that people read: dollars for cost, plain numbers otherwise. */
 export function amount(metric: string, value: number): string {
-  return metric === "cost_microusd" ? dollars.format(value / MICRO_USD) : count(value);
+  return metric === COST ? dollars.format(value / MICRO_USD) : count(value);
 }
 
 /** `812 ms`, `4.2 s`, `1 min 20 s`. */

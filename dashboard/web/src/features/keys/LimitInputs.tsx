@@ -1,7 +1,14 @@
 import { Flex, NumberInput, Select, TextInput } from "@mantine/core";
 import type { KeyForm } from "@/features/keys/keyForm";
-import { LENGTH_UNITS, type LimitFields, MAX_VALUE_MAX } from "@/features/keys/limitFields";
+import {
+  COST_DECIMALS,
+  LENGTH_UNITS,
+  type LimitFields,
+  MAX_VALUE_MAX,
+  withMetric,
+} from "@/features/keys/limitFields";
 import { METRIC_NAMES, metricLabel, WINDOW_NAMES, windowLabel } from "@/features/keys/rule";
+import { COST, MICRO_USD } from "@/lib/format";
 
 const ENFORCEMENTS = [
   { value: "enforce", label: "refuse" },
@@ -11,14 +18,17 @@ const ENFORCEMENTS = [
 /** The fields of one limit, in the order in which its sentence reads. */
 export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: LimitFields; index: number }) {
   const at = `limits.${index}`;
+  const isCost = fields.metric === COST;
   return (
     <div className="limit-inputs">
       <NumberInput
         label="At most"
         size="xs"
         min={0}
-        max={MAX_VALUE_MAX}
-        allowDecimal={false}
+        max={isCost ? MAX_VALUE_MAX / MICRO_USD : MAX_VALUE_MAX}
+        allowDecimal={isCost}
+        decimalScale={COST_DECIMALS}
+        prefix={isCost ? "$" : ""}
         thousandSeparator=","
         {...form.getInputProps(`${at}.maxValue`)}
       />
@@ -27,7 +37,8 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
         size="xs"
         allowDeselect={false}
         data={withCurrent(METRIC_NAMES, fields.metric).map((value) => ({ value, label: metricLabel(value) }))}
-        {...form.getInputProps(`${at}.metric`)}
+        value={fields.metric}
+        onChange={(value) => value && form.setFieldValue(at, withMetric(fields, value))}
       />
       {fields.metric !== "concurrency" && <WindowInputs form={form} fields={fields} at={at} />}
       <TextInput

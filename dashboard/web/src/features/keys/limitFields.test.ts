@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { limitDraftOf, limitFieldsOf, limitProblem, newLimitFields } from "@/features/keys/limitFields";
+import {
+  limitDraftOf,
+  limitFieldsOf,
+  limitProblem,
+  newLimitFields,
+  withMetric,
+} from "@/features/keys/limitFields";
 
 const STATUS = {
   limitId: "l1",
@@ -52,4 +58,35 @@ test("the same rule twice is refused, another model is another rule", () => {
   const [one, same] = [newLimitFields(), newLimitFields()];
   expect(limitProblem(one, [one, same])).toMatch(/twice/);
   expect(limitProblem(one, [one, { ...same, modelPattern: "gpt-5" }])).toBeNull();
+});
+
+test.each([0, 1, 25_000_000, 123_456_789, 999_999_999_999_999, 10 ** 15])(
+  "a limit on cost of %i micro-USD survives the form, which shows dollars",
+  (maxValue) => {
+    const fields = limitFieldsOf({ ...STATUS, metric: "cost_microusd", maxValue });
+    expect(fields.maxValue).toBe(maxValue / 1_000_000);
+    expect(limitDraftOf(fields).maxValue).toBe(maxValue);
+    expect(limitProblem(fields, [fields])).toBeNull();
+  },
+);
+
+test.each(["", -1, 0.000_000_5, 1_000_000_001, "x"])(
+  "%o dollars are refused before they are sent",
+  (maxValue) => {
+    const fields = { ...newLimitFields(), metric: "cost_microusd", maxValue };
+    expect(limitProblem(fields, [fields])).toMatch(/in dollars/);
+  },
+);
+
+test("dollars and cents become exact micro-USD", () => {
+  const fields = { ...newLimitFields(), metric: "cost_microusd", maxValue: 0.1 };
+  expect(limitDraftOf(fields).maxValue).toBe(100_000);
+  expect(limitDraftOf({ ...fields, maxValue: "19.99" }).maxValue).toBe(19_990_000);
+});
+
+test("a maximum in tokens does not become one in dollars, but what was typed stays", () => {
+  const cost = withMetric(newLimitFields(), "cost_microusd");
+  expect(cost.maxValue).toBe(10);
+  expect(withMetric(cost, "requests").maxValue).toBe(1_000_000);
+  expect(withMetric({ ...newLimitFields(), maxValue: 25 }, "cost_microusd").maxValue).toBe(25);
 });

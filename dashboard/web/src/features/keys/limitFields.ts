@@ -1,5 +1,6 @@
 import type { LimitStatus, NewLimit } from "@/api/schema.gen";
 import { fixedSeconds, type Rule } from "@/features/keys/rule";
+import { COST, MICRO_USD } from "@/lib/format";
 
 /** A limit as its form holds it: numbers may still be missing, a fixed window is a length and its unit. */
 export type LimitFields = {
@@ -10,6 +11,7 @@ export type LimitFields = {
   windowKind: string;
   length: number | string;
   unit: LengthUnit;
+  /** In what people count in: dollars for cost. */
   maxValue: number | string;
   modelPattern: string;
   shadow: boolean;
@@ -21,6 +23,8 @@ export type LengthUnit = keyof typeof LENGTH_UNITS;
 
 /** The ledger's own bounds. */
 export const MAX_VALUE_MAX = 10 ** 15;
+/** A dollar has a million of the ledger's units. */
+export const COST_DECIMALS = 6;
 const FIXED_SECONDS_MAX = 10 * 365 * 86_400;
 const MODEL_BYTES_MAX = 256;
 
@@ -31,7 +35,7 @@ export function newLimitFields(): LimitFields {
     windowKind: "day",
     length: 5,
     unit: "h",
-    maxValue: 1_000_000,
+    maxValue: firstMaximum("total_tokens"),
     modelPattern: "",
     shadow: false,
     timeZone: "UTC",
@@ -45,7 +49,7 @@ export function limitFieldsOf(limit: LimitStatus): LimitFields {
     metric: limit.metric,
     windowKind: length === null ? limit.window : "fixed",
     ...lengthAndUnit(length ?? 5 * LENGTH_UNITS.h),
-    maxValue: limit.maxValue,
+    maxValue: limit.metric === COST ? limit.maxValue / MICRO_USD : limit.maxValue,
     modelPattern: limit.modelPattern,
     shadow: limit.enforcement === "shadow",
     timeZone: limit.timeZone,
@@ -57,7 +61,7 @@ export function limitDraftOf(fields: LimitFields): NewLimit & Rule {
   return {
     metric: fields.metric,
     window: windowOf(fields),
-    maxValue: Number(fields.maxValue),
+    maxValue: maxValueOf(fields),
     modelPattern: fields.modelPattern.trim(),
     enforcement: fields.shadow ? "shadow" : "enforce",
     timeZone: fields.timeZone,
@@ -67,6 +71,9 @@ export function limitDraftOf(fields: LimitFields): NewLimit & Rule {
 /** What is wrong with a line, in words; null when it can be sent. */
 export function limitProblem(fields: LimitFields, all: readonly LimitFields[]): string | null {
   const { maxValue, window, modelPattern } = limitDraftOf(fields);
+  if (fields.metric === COST && !isAmountOfMoney(fields.maxValue, maxValue)) {
+    return "The maximum is in dollars, at least 0, with at most six decimals";
+  }
   if (fields.maxValue === "" || !Number.isSafeInteger(maxValue) || maxValue < 0 || maxValue > MAX_VALUE_MAX) {
     return "The maximum is a whole number, at least 0";
   }
@@ -80,6 +87,26 @@ export function limitProblem(fields: LimitFields, all: readonly LimitFields[]): 
   return all.filter((other) => identity(other) === identity(fields)).length > 1
     ? "The same rule stands here twice"
     : null;
+}
+
+/** Another metric for a line; a maximum that nobody has touched becomes one that fits it. */
+export function withMetric(fields: LimitFields, metric: string): LimitFields {
+  const isTouched = fields.maxValue !== firstMaximum(fields.metric);
+  return { ...fields, metric, maxValue: isTouched ? fields.maxValue : firstMaximum(metric) };
+}
+
+function firstMaximum(metric: string): number {
+  return metric === COST ? 10 : 1_000_000;
+}
+
+/** In the ledger's unit. */
+function maxValueOf({ metric, maxValue }: LimitFields): number {
+  return metric === COST ? Math.round(Number(maxValue) * MICRO_USD) : Number(maxValue);
+}
+
+function isAmountOfMoney(dollars: number | string, microUsd: number): boolean {
+  const isExact = Number(Number(dollars).toFixed(COST_DECIMALS)) === Number(dollars);
+  return dollars !== "" && isExact && microUsd >= 0 && microUsd <= MAX_VALUE_MAX;
 }
 
 /** What makes two limits of a key the same one. */

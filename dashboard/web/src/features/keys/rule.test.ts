@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fixedSeconds, limitName, ruleInWords } from "@/features/keys/rule";
+import { fixedSeconds, limitName, METRIC_NAMES, ruleInWords } from "@/features/keys/rule";
 
 const RULE = { metric: "total_tokens", window: "day", maxValue: 100_000, modelPattern: "" };
 
@@ -15,10 +15,18 @@ test("a prefix pattern is one budget for all the models that it matches", () => 
   ).toBe("At most 60 requests per minute; models whose name begins with “gpt-5” together.");
 });
 
-test("cost is written in dollars", () => {
-  expect(ruleInWords({ ...RULE, metric: "cost_microusd", window: "month", maxValue: 25_000_000 })).toContain(
-    "$25.00",
+test("cost is written in dollars, and as the ledger counts it", () => {
+  const cost = { ...RULE, metric: "cost_microusd", window: "month" };
+  expect(ruleInWords({ ...cost, maxValue: 25_000_000 })).toBe(
+    "At most $25.00 (25,000,000 micro-USD) worth of tokens per month, reset on the 1st at 00:00 UTC; all models together.",
   );
+  expect(ruleInWords({ ...cost, maxValue: 1 })).toContain("$0.000001 (1 micro-USD)");
+  expect(ruleInWords({ ...cost, maxValue: 0 })).toMatch(/^Nothing of what tokens cost per month/);
+});
+
+test("a new limit can count cost", () => {
+  expect(METRIC_NAMES).toContain("cost_microusd");
+  expect(limitName({ ...RULE, metric: "cost_microusd" })).toBe("Cost in USD per day");
 });
 
 test("a fixed window says its length and where it counts from", () => {

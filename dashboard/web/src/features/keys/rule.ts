@@ -1,4 +1,4 @@
-import { amount, seconds } from "@/lib/format";
+import { amount, COST, count, seconds } from "@/lib/format";
 
 /** What a limit says, whether it stands or is still being written. */
 export type Rule = {
@@ -10,16 +10,23 @@ export type Rule = {
   enforcement?: "enforce" | "shadow";
 };
 
-const METRICS: Record<string, { label: string; words: string }> = {
+const METRICS: Record<string, { label: string; words: string; nothing?: string }> = {
   requests: { label: "Requests", words: "requests" },
   total_tokens: { label: "Total tokens", words: "tokens, input and output together" },
   input_tokens: { label: "Input tokens", words: "input tokens" },
   output_tokens: { label: "Output tokens", words: "output tokens" },
-  cost_microusd: { label: "Cost", words: "worth of tokens" },
+  cost_microusd: { label: "Cost in USD", words: "worth of tokens", nothing: "what tokens cost" },
   concurrency: { label: "Open requests", words: "requests at the same time" },
 };
 /** What a new limit can count: the metrics that the proxy names for every request. */
-export const METRIC_NAMES = ["total_tokens", "input_tokens", "output_tokens", "requests", "concurrency"];
+export const METRIC_NAMES = [
+  "total_tokens",
+  "input_tokens",
+  "output_tokens",
+  "requests",
+  "cost_microusd",
+  "concurrency",
+];
 
 const WINDOWS: Record<string, string> = {
   minute: "per minute",
@@ -58,12 +65,18 @@ export function limitName({
 
 /** The whole rule as a sentence, so that whoever writes it sees what it will do. */
 export function ruleInWords(rule: Rule): string {
-  const most = rule.maxValue === 0 ? "Nothing" : `At most ${amount(rule.metric, rule.maxValue)}`;
-  const what = METRICS[rule.metric]?.words ?? rule.metric;
-  const sentence = `${most} ${rule.maxValue === 0 ? `of ${what}` : what}${period(rule)}${models(rule.modelPattern)}.`;
+  const most = rule.maxValue === 0 ? "Nothing" : `At most ${exactly(rule)}`;
+  const { words: what, nothing = what } = METRICS[rule.metric] ?? { words: rule.metric };
+  const sentence = `${most} ${rule.maxValue === 0 ? `of ${nothing}` : what}${period(rule)}${models(rule.modelPattern)}.`;
   return rule.enforcement === "shadow"
     ? `${sentence} Only watched: it counts, but refuses nothing.`
     : sentence;
+}
+
+/** Cost also as the ledger and its commands count it. */
+function exactly({ metric, maxValue }: Rule): string {
+  const most = amount(metric, maxValue);
+  return metric === COST ? `${most} (${count(maxValue)} micro-USD)` : most;
 }
 
 function period({ metric, window, timeZone = "UTC" }: Rule): string {
