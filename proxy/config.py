@@ -66,6 +66,8 @@ class ProxySettings(HttpServiceSettings):
     key_cache_seconds: Seconds = 3.0
     """How stale the defaults of a key may be; Reserve alone enforces."""
     key_cache_keys_max: Count = 10_000
+    key_stale_seconds: Seconds = 3600.0
+    """The same while quotad is away, for keys that may be served then."""
 
     body_bytes_max: Count = 32 * MIB
     """After decompression."""
@@ -85,6 +87,8 @@ class ProxySettings(HttpServiceSettings):
     """Between upstream and client of one stream: when it is full the upstream is read no further."""
     streams_max: Count = 1000
     """Requests of one worker at a time; above it a caller is told to try again."""
+    key_streams_max: Count = 500
+    """The same for one key; requests whose callers have left count, too."""
     ping_seconds: Seconds = 20.0
     """A silent stream gets an SSE comment this often; Codex gives up after 300 s."""
 
@@ -99,6 +103,10 @@ class ProxySettings(HttpServiceSettings):
     models_cache_seconds: Seconds = 60.0
     drain_seconds: Seconds = 30.0
     """How long the upstream is read on, for its usage report, after the client left."""
+    drain_bytes_max: Count = 64 * MIB
+    """Most that is read of one answer after its caller left."""
+    drains_max: Count = 500
+    """Answers that are read on at a time after their callers left; beyond it the oldest is cut."""
     leave_grace_seconds: Seconds = 1.0
     """The same where nothing of an answer had come yet: an answer that is on its way already has been billed."""
     answer_stop_seconds: Seconds = 20.0
@@ -106,7 +114,7 @@ class ProxySettings(HttpServiceSettings):
     stop_seconds: Seconds = 10.0
     """How long requests that nobody waits for any more may take after that."""
     settle_wait_seconds: Seconds = 2.0
-    """How long a stream's last event waits for its settlement; then that goes on in the background."""
+    """How long a stream's last event waits for its settlement; then that is written to the outbox instead."""
     settle_retry_seconds_max: Seconds = 30.0
     """The longest pause between two tries to deliver a settlement."""
     settle_calls_max: Count = 64
@@ -115,6 +123,16 @@ class ProxySettings(HttpServiceSettings):
     """How long settlements may take to be delivered at the very end."""
     settlements_max: Count = 10_000
     """Undelivered settlements in memory; above it no request is admitted."""
+    outbox_dir: Path = Field(default_factory=lambda: data_dir() / "outbox")
+    """Shared by the workers of a machine; must outlive them, on a local disk."""
+    outbox_segment_bytes_max: Count = 4 * MIB
+    """A file of the outbox; it is removed when all of its settlements are delivered."""
+    outbox_bytes_max: Count = 256 * MIB
+    """All files of one worker; beyond it the outbox counts as full."""
+    outbox_write_seconds: Seconds = 5.0
+    """How long a write may take until the disk counts as away."""
+    outbox_adopt_seconds: Seconds = 15.0
+    """Between two looks for outboxes whose workers have died."""
 
     bytes_per_token: Annotated[float, Field(gt=0)] = 3.0
     """UTF-8 bytes of text per input token; conservative for prose and code."""
