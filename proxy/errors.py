@@ -11,6 +11,7 @@
     ├── UnknownPath                   404     invalid_request_error  unknown_url
     ├── MethodNotAllowed              405     invalid_request_error  method_not_allowed
     ├── QuotaRefused                  429     see the class          rate_limit_exceeded, insufficient_quota
+    ├── KeyBusy                       429     requests               rate_limit_exceeded
     ├── QuotaUnavailable              503     server_error           quota_unavailable
     ├── NoAccounts                    503     server_error           no_accounts
     ├── ServerBusy                    503     server_error           server_is_overloaded
@@ -179,6 +180,20 @@ class QuotaRefused(ProxyError):
         if self.wait_seconds is None:
             return dict(headers)
         return {"Retry-After": str(max(1, math.ceil(self.wait_seconds))), **headers}
+
+
+class KeyBusy(ProxyError):
+    """The key has as many requests open at this worker as one may."""
+
+    status = 429
+    type = "requests"
+    code = "rate_limit_exceeded"
+
+    def __init__(self, open_max: int) -> None:
+        super().__init__(
+            f"Too many requests of this API key are open at a time: at most {open_max}. Please try again in 1s.",
+            headers={"Retry-After": "1"},
+        )
 
 
 class QuotaUnavailable(ProxyError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -60,7 +60,10 @@ def service_server(app: ASGIApp, settings: HttpServiceSettings, *, stop_seconds:
 
 
 def metrics_beside(
-    settings: ServiceSettings, is_ready: Callable[[], Awaitable[bool]], registry: CollectorRegistry = REGISTRY
+    settings: ServiceSettings,
+    is_ready: Callable[[], Awaitable[bool]],
+    registry: CollectorRegistry = REGISTRY,
+    notes: Callable[[], Sequence[str]] = tuple,
 ) -> Bound:
     """The service's second listener, for readiness and metrics; raises `ListenRefused`."""
     return metrics_server(
@@ -69,6 +72,7 @@ def metrics_beside(
         is_ready=is_ready,
         token=settings.metrics_token.get_secret_value(),
         registry=registry,
+        notes=notes,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +67,12 @@ def metrics_server(
     is_ready: Callable[[], Awaitable[bool]],
     token: str = "",
     registry: CollectorRegistry = REGISTRY,
+    notes: Callable[[], Sequence[str]] = tuple,
 ) -> tuple[QuietServer, socket.socket]:
-    """A server with `/metrics` and `/readyz` and its bound socket; beyond loopback every call needs `token`."""
+    """A server with `/metrics` and `/readyz` and its bound socket; beyond loopback every call needs `token`.
+
+    `notes` are lines that `/readyz` adds: what an operator should know although the service may be ready.
+    """
 
     def authorised(request: Request) -> bool:
         given = request.headers.get("authorization", "").encode()
@@ -82,7 +86,9 @@ def metrics_server(
     async def ready(request: Request) -> Response:
         if not authorised(request):
             return PlainTextResponse("a bearer token is needed\n", 401)
-        return PlainTextResponse("ready\n") if await is_ready() else PlainTextResponse("not ready\n", 503)
+        is_there = await is_ready()
+        lines = ["ready" if is_there else "not ready", *notes()]
+        return PlainTextResponse("\n".join(lines) + "\n", 200 if is_there else 503)
 
     app = Starlette(routes=[Route("/metrics", metrics), Route("/readyz", ready)])
     return http_server(app, stop_seconds=1), bind(listen, setting=setting)

@@ -141,6 +141,8 @@ def _settings(site: Site, database: str, quotad: str) -> dict[str, str]:
         "PROXY_QUOTAD_TOKEN": DATA_TOKEN,
         "PROXY_KEY_FILE": str(site.directory / "proxy.key"),
         "PROXY_STREAMS_MAX": STREAMS_MAX,
+        "PROXY_KEY_STREAMS_MAX": STREAMS_MAX,
+        "PROXY_OUTBOX_DIR": str(site.directory / "outbox"),
         "PROXY_LOG_LEVEL": "WARNING",
     }
 

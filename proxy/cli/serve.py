@@ -33,7 +33,7 @@ async def _serve(settings: ProxySettings) -> None:
     """Open everything, then listen; at the end the other way round, so that every settlement arrives."""
     listener = safe_listener(settings)
     async with open_worker(settings) as worker:
-        metrics = metrics_beside(settings, worker.is_ready)
+        metrics = metrics_beside(settings, worker.is_ready, notes=lambda: worker.runner.notes)
         app = create_app(worker.services)
         server = service_server(app, settings, stop_seconds=math.ceil(settings.answer_stop_seconds))
         async with serving((server, listener), metrics) as stopped:

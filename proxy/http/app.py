@@ -152,7 +152,11 @@ def _quotad(settings: ProxySettings) -> Connection:
 
 def _keys(settings: ProxySettings, quota: DataClient) -> KeyDirectory:
     return KeyDirectory(
-        quota, time.monotonic, cache_seconds=settings.key_cache_seconds, keys_max=settings.key_cache_keys_max
+        quota,
+        time.monotonic,
+        cache_seconds=settings.key_cache_seconds,
+        stale_seconds=settings.key_stale_seconds,
+        keys_max=settings.key_cache_keys_max,
     )
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from proxy.patterns import matches
 from quotad.client.types import Enforcement, LimitStatus
 
 Header = tuple[str, str]
@@ -93,11 +94,6 @@ def applies_to(status: LimitStatus, model: str) -> bool:
     """Whether a limit's pattern, exact or `prefix*`, matches the model; an empty one matches all."""
     pattern = status.limit.model_pattern
     return not pattern or matches(pattern, model)
-
-
-def matches(pattern: str, model: str) -> bool:
-    """Exact name or `prefix*`."""
-    return model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
 
 
 def overlay(limits: Sequence[LimitStatus], newer: Sequence[LimitStatus]) -> tuple[LimitStatus, ...]:

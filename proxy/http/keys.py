@@ -22,7 +22,7 @@ class DescribesKeys(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Known:
     description: KeyDescription
-    stale_at: float
+    read_at: float
 
 
 class KeyDirectory:
@@ -32,22 +32,47 @@ class KeyDirectory:
     """
 
     def __init__(
-        self, client: DescribesKeys, clock: Callable[[], float], *, cache_seconds: float, keys_max: int
+        self,
+        client: DescribesKeys,
+        clock: Callable[[], float],
+        *,
+        cache_seconds: float,
+        stale_seconds: float,
+        keys_max: int,
     ) -> None:
         self._client = client
         self._clock = clock
         self._cache_seconds = cache_seconds
+        self._stale_seconds = stale_seconds
         self._keys_max = keys_max
+        self._is_away_until = 0.0
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
 
     async def defaults(self, secret: str) -> KeyDescription:
-        """A description at most `cache_seconds` old; raises `InvalidApiKey` or `QuotaUnavailable`."""
+        """A description at most `cache_seconds` old, `stale_seconds` while quotad is away.
+
+        Raises `InvalidApiKey` or `QuotaUnavailable`.
+        """
         name = hashlib.sha256(secret.encode()).digest()
         known = self._known.get(name)
-        if known is not None and self._clock() < known.stale_at:
+        now = self._clock()
+        if known is not None and now < known.read_at + self._cache_seconds:
             return known.description
-        description = await self._describe(secret)
-        self._known[name] = _Known(description, self._clock() + self._cache_seconds)
+        is_usable = known is not None and now < known.read_at + self._stale_seconds
+        if known is not None and is_usable and now < self._is_away_until:
+            return known.description
+        try:
+            description = await self._describe(secret)
+        except InvalidApiKey:
+            self._known.pop(name, None)
+            raise
+        except QuotaUnavailable:
+            self._is_away_until = self._clock() + self._cache_seconds
+            if known is not None and is_usable:
+                return known.description
+            raise
+        self._is_away_until = 0.0
+        self._known[name] = _Known(description, self._clock())
         self._known.move_to_end(name)
         if len(self._known) > self._keys_max:
             self._known.popitem(last=False)

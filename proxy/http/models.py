@@ -8,8 +8,8 @@ from typing import Any
 
 from proxy.accounts.pool import AccountPool
 from proxy.errors import NoAccounts, UpstreamFailed
-from proxy.http.headers import matches
 from proxy.outgoing import Outgoing, OutgoingFailed
+from proxy.patterns import is_allowed
 from proxy.records.accounts import Account
 
 Model = Mapping[str, Any]
@@ -74,8 +74,3 @@ class ModelList:
             if exc.status != 401 or not await self._pool.refresh(account, authorization.token_version):
                 raise
         return await self._outgoing.models(account.base_url, self._pool.authorization(account).headers)
-
-
-def is_allowed(model: str, patterns: Sequence[str]) -> bool:
-    """An empty list of patterns allows every model."""
-    return not patterns or any(matches(pattern, model) for pattern in patterns)

@@ -21,6 +21,7 @@ from proxy.metering.price_book import PriceBook, context_tokens
 from proxy.metering.pricing import COST, Price, Tariff, flat_price
 from proxy.requests.types import Endpoint, ProxyRequest
 from quotad.client.data import DataClient
+from quotad.client.retrying import is_in_doubt
 from quotad.client.types import Grant, KeyPolicies, OutcomeUnknown, ReservationView, Scope
 from quotad.errors import (
     ApiKeyDisabled,
@@ -43,6 +44,14 @@ log = structlog.get_logger(__name__)
 
 class ReserveUncertain(Exception):
     """Nobody knows whether the room is held now, so the id has to be released (S7)."""
+
+
+class ReserveInDoubt(Exception):
+    """The last try was refused, but an earlier one may hold room all the same: the id has to be released, too."""
+
+    def __init__(self, error: ProxyError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def tariff_of(request: ProxyRequest, prices: PriceBook) -> Tariff:
@@ -102,7 +111,10 @@ def key_scope(request: ProxyRequest) -> Scope:
 async def reserve(
     quota: DataClient, request: ProxyRequest, reservation_id: str, hold: HoldAmounts, lease_seconds: float
 ) -> Grant:
-    """Hold the room. Raises `ReserveUncertain`, or the `ProxyError` of a definite refusal, which holds nothing."""
+    """Hold the room. Raises `ReserveUncertain`, `ReserveInDoubt`, or the `ProxyError` of a definite refusal.
+
+    Only after the last one it is certain that nothing is held.
+    """
     try:
         return await quota.reserve(
             reservation_id,
@@ -118,6 +130,9 @@ async def reserve(
         log.warning("reserve unanswered", reservation_id=reservation_id, error=str(exc))
         raise ReserveUncertain from exc
     except QuotaError as exc:
+        if is_in_doubt(exc):
+            log.warning("reserve in doubt", reservation_id=reservation_id, error=str(exc))
+            raise ReserveInDoubt(refusal(exc, request.model)) from exc
         raise refusal(exc, request.model) from exc
 
 

@@ -24,7 +24,7 @@ class RequestHandle:
         self.limits: tuple[LimitStatus, ...] = ()
         """The caller's limits as the grant told them; also where there is an error."""
         self.reservation_id: str | None = None
-        """Set once something is held."""
+        """Set once something is held, or served without a hold."""
         self._patience = patience
         self._queue = ByteQueue(queue_bytes_max)
         self._head: ResponseHead | None = None
@@ -47,6 +47,11 @@ class RequestHandle:
     @property
     def has_left(self) -> bool:
         return self._patience.has_left
+
+    @property
+    def is_stalled(self) -> bool:
+        """The caller does not read what was relayed."""
+        return self._queue.is_full
 
     @property
     def response_id(self) -> str | None:

@@ -19,6 +19,11 @@ class ByteQueue:
         self._writable = asyncio.Event()
         self._writable.set()
 
+    @property
+    def is_full(self) -> bool:
+        """The reader does not keep up."""
+        return not self._writable.is_set()
+
     async def put(self, part: bytes) -> None:
         """Add bytes as soon as there is room; the queue may pass its bound by one part."""
         await self._writable.wait()

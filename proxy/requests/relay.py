@@ -87,6 +87,7 @@ class _StreamRelay:
         try:
             async with tail, aclosing(self._answer.chunks()) as chunks:
                 async for chunk in chunks:
+                    self._sink.patience.read(len(chunk))
                     for event in self._scanner.feed(chunk):
                         retry = await self._relay_event(event)
                         if retry is not None:
@@ -160,6 +161,7 @@ async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> At
         async with aclosing(answer.chunks()) as chunks:
             async for chunk in chunks:
                 sink.begin()
+                sink.patience.read(len(chunk))
                 body += chunk
                 if len(body) > bytes_max:
                     sink.evidence.ending = Ending.CUT

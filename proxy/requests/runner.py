@@ -12,12 +12,15 @@ import structlog
 
 from proxy.accounts.pool import AccountPool
 from proxy.config import ProxySettings
-from proxy.errors import ServerBusy
+from proxy.errors import KeyBusy, ServerBusy
 from proxy.metering.price_book import PriceBook
 from proxy.request_log import RequestLogWriter
+from proxy.requests.drains import Drains
 from proxy.requests.handle import RequestHandle
 from proxy.requests.hold_errors import HoldErrors
 from proxy.requests.leases import LeaseKeeper
+from proxy.requests.outage import Outage
+from proxy.requests.shares import OpenRequests, Place
 from proxy.requests.task import RequestTask, Services
 from proxy.requests.types import ProxyRequest
 from proxy.settlement.delivery import Delivery
@@ -33,6 +36,8 @@ class RequestRunner:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        settings = services.settings
+        self._open = OpenRequests(streams_max=settings.streams_max, key_streams_max=settings.key_streams_max)
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self._admits = True
@@ -48,21 +53,44 @@ class RequestRunner:
         await self._group.__aexit__(kind, error, traceback)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What an operator should know although requests are served."""
+        failure = self._services.delivery.failure
+        return () if failure is None else (f"outbox unusable: {failure}",)
+
+    @property
     def running(self) -> int:
         """Requests under way, those that drain included."""
         return len(self._tasks)
 
     def start(self, request: ProxyRequest) -> RequestHandle:
-        """Start the request's task, which from here on writes its log row; raises `ServerBusy`."""
-        if not self._admits:
-            raise ServerBusy("The server is stopping. Please try again.")
-        if len(self._tasks) >= self._services.settings.streams_max or self._services.delivery.is_full:
-            raise ServerBusy
+        """Start the request's task, which from here on writes its log row; raises `ServerBusy` or `KeyBusy`."""
+        api_key_id = request.key.api_key.api_key_id if request.key else None
+        self._find_place(api_key_id)
         owner = RequestTask(request, self._services)
         task = self._group.create_task(_guarded(owner, request.request_id), name=f"request {request.request_id}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._open.opened(api_key_id)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._open.ended(api_key_id)
+
+        task.add_done_callback(ended)
         return owner.handle
+
+    def _find_place(self, api_key_id: str | None) -> None:
+        if not self._admits:
+            raise ServerBusy("The server is stopping. Please try again.")
+        if self._services.delivery.is_full:
+            raise ServerBusy
+        match self._open.find(api_key_id):
+            case Place.KEY_FULL:
+                raise KeyBusy(self._services.settings.key_streams_max)
+            case Place.WORKER_FULL:
+                raise ServerBusy
+            case Place.FREE:
+                return
 
     def close_admission(self) -> None:
         """Start nothing more."""
@@ -92,7 +120,19 @@ async def open_runner(
         Delivery(connection, settings) as delivery,
         LeaseKeeper(quota, settings.lease_seconds) as leases,
         RequestRunner(
-            Services(settings, quota, leases, delivery, accounts, upstream, request_log, lambda: book, hold_errors)
+            Services(
+                settings=settings,
+                quota=quota,
+                leases=leases,
+                delivery=delivery,
+                drains=Drains(settings.drains_max),
+                outage=Outage(),
+                accounts=accounts,
+                upstream=upstream,
+                request_log=request_log,
+                prices=lambda: book,
+                hold_errors=hold_errors,
+            )
         ) as runner,
     ):
         yield runner

@@ -10,10 +10,12 @@ one finds the hold gone.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from prometheus_client import Counter
 from uuid_utils import uuid7
 
 from proxy.accounts.pool import AccountPool
@@ -23,11 +25,21 @@ from proxy.metering.hold import HoldAmounts
 from proxy.metering.price_book import PriceBook
 from proxy.metering.usage import Terminal
 from proxy.request_log import RequestLogWriter
-from proxy.requests.admission import ReserveUncertain, hold_amounts, key_policies, key_scope, reserve, tariff_of
+from proxy.requests.admission import (
+    ReserveInDoubt,
+    ReserveUncertain,
+    hold_amounts,
+    key_policies,
+    key_scope,
+    reserve,
+    tariff_of,
+)
 from proxy.requests.attempts import Attempts
+from proxy.requests.drains import Drains
 from proxy.requests.handle import RequestHandle
 from proxy.requests.hold_errors import HoldErrors
 from proxy.requests.leases import LeaseKeeper
+from proxy.requests.outage import Outage, may_serve
 from proxy.requests.outcomes import Failed
 from proxy.requests.patience import OutOfPatience, Patience
 from proxy.requests.relay import Sink
@@ -35,10 +47,13 @@ from proxy.requests.rows import RequestFacts, request_row
 from proxy.requests.types import ProxyRequest
 from proxy.settlement.decision import Ending, Evidence, Terms
 from proxy.settlement.delivery import Delivery
+from proxy.settlement.outbox import OutboxUnusable
 from proxy.settlement.owner import Claim, SettlementOwner
 from proxy.upstream import Upstream
 from quotad.client.data import DataClient
 from quotad.client.types import Basis, Grant
+
+unreserved_requests = Counter("proxy_unreserved_requests", "Requests served although quotad was away.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,8 @@ class Services:
     quota: DataClient
     leases: LeaseKeeper
     delivery: Delivery
+    drains: Drains
+    outage: Outage
     accounts: AccountPool
     upstream: Upstream
     request_log: RequestLogWriter
@@ -65,8 +82,10 @@ class RequestTask:
         self._request = request
         self._services = services
         self._patience = Patience(
+            services.drains,
             total_seconds=settings.upstream_total_seconds,
             drain_seconds=settings.drain_seconds,
+            drain_bytes_max=settings.drain_bytes_max,
             grace_seconds=settings.leave_grace_seconds,
         )
         self.handle = RequestHandle(settings.queue_bytes_max, self._patience)
@@ -82,6 +101,7 @@ class RequestTask:
         self._owner: SettlementOwner | None = None
         self._hold: HoldAmounts | None = None
         self._grant: Grant | None = None
+        self._is_served_anyway = False
         self._terminal: Terminal | None = None
 
     async def run(self) -> None:
@@ -103,13 +123,16 @@ class RequestTask:
             return await self._attempt()
         except ReserveUncertain:
             return QuotaUnavailable()
+        except ReserveInDoubt as doubt:
+            return doubt.error
         except ProxyError as error:
             return error
         except OutOfPatience:
             if self.handle.has_left:
                 self._evidence.ending = Ending.ABANDONED
                 return None
-            self._evidence.ending = Ending.CUT
+            # Not to read is a way to leave.
+            self._evidence.ending = Ending.ABANDONED if self.handle.is_stalled else Ending.CUT
             return UpstreamTimeout("The request took too long.")
 
     async def _reserve(self) -> None:
@@ -123,16 +146,59 @@ class RequestTask:
         reservation_id = str(uuid7())
         claim = Claim(reservation_id, key_scope(self._request), self._request.model, self._request.start_time, terms)
         # From here on every way out settles the id, also while nobody knows whether it is held.
-        self._owner = SettlementOwner(self._services.delivery, claim, wait_seconds=settings.settle_wait_seconds)
+        self._owner = SettlementOwner(self._services.delivery, claim)
         try:
-            grant = await reserve(self._services.quota, self._request, reservation_id, hold, settings.lease_seconds)
+            grant = await self._ask(reservation_id, hold)
+        except ReserveUncertain:
+            if not await self._go_on_without(self._owner):
+                raise
         except ProxyError:
             self._owner = None
             raise
-        self._grant = grant
-        self.handle.limits = grant.limits
+        else:
+            self._grant = grant
+            self.handle.limits = grant.limits
+            self._services.leases.keep(reservation_id, grant.reservation.tenant_id)
         self.handle.reservation_id = reservation_id
-        self._services.leases.keep(reservation_id, grant.reservation.tenant_id)
+
+    async def _ask(self, reservation_id: str, hold: HoldAmounts) -> Grant:
+        """Reserve, unless quotad was away a moment ago and the request may be served without it."""
+        services, outage = self._services, self._services.outage
+        if outage.is_known(time.monotonic()) and self._may_do_without():
+            raise ReserveUncertain
+        try:
+            grant = await reserve(services.quota, self._request, reservation_id, hold, services.settings.lease_seconds)
+        except ReserveUncertain:
+            outage.note_failure(time.monotonic())
+            raise
+        except (ReserveInDoubt, ProxyError):
+            outage.note_answer()
+            raise
+        outage.note_answer()
+        return grant
+
+    def _may_do_without(self) -> bool:
+        request = self._request
+        if request.key is None or request.api_key is None:
+            return False
+        key = request.key.api_key
+        if not may_serve(key, request.api_key, request.model, datetime.now(UTC)):
+            return False
+        return self._services.outage.has_room(key.api_key_id, key.policies.unavailable_allowance, time.monotonic())
+
+    async def _go_on_without(self, owner: SettlementOwner) -> bool:
+        """Whether the request is served although quotad is away: its charge is on the disk then."""
+        key = self._request.key
+        if key is None or not self._may_do_without():
+            return False
+        self._services.outage.count(key.api_key.api_key_id, time.monotonic())
+        try:
+            await owner.intend()
+        except OutboxUnusable:
+            return False
+        self._is_served_anyway = True
+        unreserved_requests.inc()
+        return True
 
     async def _attempt(self) -> ProxyError | None:
         async with self._patience:
@@ -150,9 +216,9 @@ class RequestTask:
 
     async def _settle_and_wait(self) -> None:
         self._settle()
-        # Without a grant quotad is away, and there is nothing that a caller could find held.
-        if self._owner is not None and self._grant is not None:
-            await self._owner.acknowledged()
+        # A caller whom quotad's absence refuses need not wait: there is nothing that it could find held.
+        if self._owner is not None and (self._grant is not None or self._is_served_anyway):
+            await self._owner.safe()
 
     async def _finish(self, error: ProxyError | None) -> None:
         if error is not None:

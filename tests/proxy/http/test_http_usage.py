@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from proxy.http.models import is_allowed
 from proxy.http.usage import codex_usage, key_usage
+from proxy.patterns import is_allowed
 from quotad.client.types import ApiKey, Enforcement, KeyDescription, LimitStatus, WindowKind
 from tests.proxy.http.statuses import NOW, status
 

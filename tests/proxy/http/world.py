@@ -113,6 +113,7 @@ async def open_world(database_url: str, directory: Path, **settings: Any) -> Asy
             "quotad_address": daemon.address,
             "quotad_token": SecretStr(DATA_TOKEN),
             "key_file": directory / "proxy.key",
+            "outbox_dir": directory / "outbox",
             "request_log_flush_seconds": 0.05,
             "stop_seconds": 2.0,
         }

@@ -194,6 +194,7 @@ async def open_scene(
             "quotad_address": running.address,
             "quotad_token": SecretStr(DATA_TOKEN),
             "key_file": directory / "proxy.key",
+            "outbox_dir": directory / "outbox",
             "request_log_flush_seconds": 0.05,
             "stop_seconds": 1.0,
         }

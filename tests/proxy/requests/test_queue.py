@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from proxy.errors import StreamIncomplete
+from proxy.requests.drains import Drains
 from proxy.requests.handle import RequestHandle
 from proxy.requests.patience import OutOfPatience, Patience
 from proxy.requests.queue import ByteQueue
@@ -51,8 +52,20 @@ async def test_a_handle_tells_where_its_stream_broke() -> None:
     assert (handle.response_id, handle.sequence_number) == ("resp_1", 2)
 
 
-def patience_of(*, drain_seconds: float = 60, grace_seconds: float = 60) -> Patience:
-    return Patience(total_seconds=60, drain_seconds=drain_seconds, grace_seconds=grace_seconds)
+def patience_of(
+    drains: Drains | None = None,
+    *,
+    drain_seconds: float = 60,
+    grace_seconds: float = 60,
+    drain_bytes_max: int = 1000,
+) -> Patience:
+    return Patience(
+        drains or Drains(10),
+        total_seconds=60,
+        drain_seconds=drain_seconds,
+        drain_bytes_max=drain_bytes_max,
+        grace_seconds=grace_seconds,
+    )
 
 
 async def leave_and_wait(patience: Patience, *, begins: bool) -> None:
@@ -91,3 +104,53 @@ async def test_leaving_after_the_end_changes_nothing() -> None:
         pass
     patience.leave()
     assert patience.has_left
+
+
+async def test_a_drain_ends_once_too_much_of_it_came() -> None:
+    """S13: bytes that came while the caller was there do not count."""
+    patience = patience_of(drain_bytes_max=10)
+    read = []
+
+    async def drain() -> None:
+        async with patience:
+            patience.begin()
+            patience.read(1000)
+            patience.leave()
+            for size in (4, 6, 1, 1):
+                await asyncio.sleep(0.01)
+                patience.read(size)
+                read.append(size)
+
+    with pytest.raises(OutOfPatience):
+        await drain()
+    assert read == [4, 6, 1]
+
+
+async def test_the_oldest_drain_makes_room_for_the_newest() -> None:
+    """S13"""
+    drains = Drains(2)
+    cut: list[int] = []
+
+    async def drain(number: int) -> None:
+        try:
+            await leave_and_wait(patience_of(drains), begins=True)
+        except OutOfPatience:
+            cut.append(number)
+
+    tasks = [asyncio.create_task(drain(number)) for number in range(4)]
+    await asyncio.wait(tasks[:2])
+    assert sorted(cut) == [0, 1]
+    for task in tasks[2:]:
+        assert not task.done()
+        task.cancel()
+    await asyncio.gather(*tasks[2:], return_exceptions=True)
+
+
+async def test_a_drain_that_ended_makes_room() -> None:
+    drains = Drains(1)
+    for _ in range(2):
+        async with patience_of(drains) as patience:
+            patience.begin()
+            patience.leave()
+    with pytest.raises(OutOfPatience):
+        await leave_and_wait(patience_of(drains, drain_seconds=0.01), begins=True)
