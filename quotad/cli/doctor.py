@@ -13,6 +13,7 @@ from quotad.cli.output import print_json, print_table
 from quotad.doctor.daemon import Caller
 from quotad.doctor.examine import examine
 from quotad.doctor.findings import Finding, Verdict, fail
+from quotad.doctor.outboxes import OutboxSettings
 from quotad.server.settings import load_daemon_settings
 from servicekit.commands import CommandFailed
 from servicekit.logs import configure_logs
@@ -21,7 +22,7 @@ from servicekit.stackfile import StackFile, data_dir, read_stack
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check settings, database, clock, ports, disk and daemon, and say what to do: exits 1 when a check fails."""
+    """Check settings, database, ports, disk, outboxes and daemon, and say what to do: exits 1 when a check fails."""
     configure_logs("quotad", "ERROR")  # retries under way are told by their outcome
     findings = _findings()
     if as_json:
@@ -39,12 +40,14 @@ def _findings() -> list[Finding]:
     stack = read_stack()
     try:
         settings, commands = load_daemon_settings(), load_settings(CommandSettings)
+        outboxes = load_settings(OutboxSettings)
     except SettingsInvalid as exc:
         return [fail("settings", str(exc), "correct it; docs/settings.md lists every one")]
     if stack is not None:
         metrics = stack.get("metrics", {}).get("quotad", settings.metrics_listen).removeprefix("http://")
         settings = fill_missing(settings, {"listen": stack["quotad"], "metrics_listen": metrics})
-    return asyncio.run(examine(settings, _caller(commands, stack, settings.listen), data_dir()))
+    caller = _caller(commands, stack, settings.listen)
+    return asyncio.run(examine(settings, caller, data_dir(), outboxes.outbox_dir))
 
 
 def _caller(settings: CommandSettings, stack: StackFile | None, listen: str) -> Caller:

@@ -7,7 +7,8 @@ from pathlib import Path
 from quotad.doctor.daemon import Caller, health_finding, token_finding
 from quotad.doctor.findings import Finding, Verdict, fail, ok
 from quotad.doctor.judgements import inspection_findings
-from quotad.doctor.machine import directory_findings, port_finding
+from quotad.doctor.machine import directory_finding, port_finding
+from quotad.doctor.outboxes import outbox_findings
 from quotad.errors import Unavailable
 from quotad.server.settings import DaemonSettings
 from quotad.store.inspection import inspect
@@ -17,7 +18,7 @@ from servicekit.migrations import Migrations, known_version
 SCHEMAS = ("quotad", "proxy", "dashboard")
 
 
-async def examine(settings: DaemonSettings, caller: Caller, directory: Path) -> list[Finding]:
+async def examine(settings: DaemonSettings, caller: Caller, directory: Path, outbox_dir: Path) -> list[Finding]:
     """Every finding; whatever cannot be looked at is a finding, too."""
     findings = [ok("settings", "every one can be read"), *await _database(settings)]
     health = await health_finding(caller)
@@ -25,7 +26,8 @@ async def examine(settings: DaemonSettings, caller: Caller, directory: Path) -> 
     is_here = is_serving and caller.address == settings.listen
     findings.append(port_finding("QUOTAD_LISTEN", settings.listen, is_serving=is_here))
     findings.append(port_finding("QUOTAD_METRICS_LISTEN", settings.metrics_listen, is_serving=is_here))
-    findings.extend(directory_findings(directory))
+    findings.append(directory_finding(directory))
+    findings.extend(outbox_findings(outbox_dir))
     findings.append(health)
     if is_serving:
         findings.append(await token_finding(caller))

@@ -1,9 +1,8 @@
-"""What this machine says: ports, disk, and what waits in outboxes."""
+"""What this machine says: ports and disk."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from quotad.doctor.findings import Finding, fail, ok, warn
@@ -31,13 +30,11 @@ def port_finding(setting: str, value: str, *, is_serving: bool) -> Finding:
     return ok(check, f"{listen} is free")
 
 
-def directory_findings(directory: Path) -> Iterator[Finding]:
+def directory_finding(directory: Path) -> Finding:
     """The data directory of a stack on this machine, where there is one."""
     if not directory.is_dir():
-        yield ok("disk", f"no data directory at {directory}")
-        return
-    yield disk_finding(directory, shutil.disk_usage(directory).free)
-    yield outbox_finding(sum(1 for path in directory.glob("outbox*/**/*") if path.is_file()))
+        return ok("disk", f"no data directory at {directory}")
+    return disk_finding(directory, shutil.disk_usage(directory).free)
 
 
 def disk_finding(directory: Path, free_bytes: int) -> Finding:
@@ -47,9 +44,3 @@ def disk_finding(directory: Path, free_bytes: int) -> Finding:
     if free_bytes < DISK_BYTES_WARN:
         return warn("disk", said, "make room before the disk is full")
     return ok("disk", said)
-
-
-def outbox_finding(files: int) -> Finding:
-    if not files:
-        return ok("outboxes", "no settlement waits on this disk")
-    return warn("outboxes", f"{files:,} files wait to be delivered", "see that the proxies run and reach quotad")

@@ -38,6 +38,11 @@ class DataDirectory:
     def key_file(self) -> Path:
         return self.path / "proxy.key"
 
+    @property
+    def outbox(self) -> Path:
+        """What the proxies have settled and not delivered."""
+        return self.path / "outbox"
+
 
 @contextlib.contextmanager
 def hold(path: Path) -> Iterator[DataDirectory]:

@@ -136,6 +136,7 @@ def _proxy(site: Site, number: int) -> dict[str, str]:
         "PROXY_QUOTAD_ADDRESS": str(site.ports.quotad),
         "PROXY_QUOTAD_TOKEN": site.secrets.data_token,
         "PROXY_KEY_FILE": str(site.directory.key_file),
+        "PROXY_OUTBOX_DIR": str(site.directory.outbox),
     }
 
 

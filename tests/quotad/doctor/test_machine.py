@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from quotad.doctor.findings import Verdict
-from quotad.doctor.machine import GIB, directory_findings, disk_finding, outbox_finding, port_finding
+from quotad.doctor.machine import GIB, directory_finding, disk_finding, port_finding
 from quotad.stack.ports import free_listen
 from tests.support.commands import taken_address
 
@@ -27,9 +27,6 @@ def test_a_disk_is_judged_by_what_is_free(tmp_path: Path) -> None:
     assert judged == [Verdict.OK, Verdict.WARN, Verdict.FAIL]
 
 
-def test_what_waits_in_an_outbox_is_told(tmp_path: Path) -> None:
-    assert next(directory_findings(tmp_path / "nowhere")).said.startswith("no data directory")
-    (tmp_path / "outbox-1").mkdir()
-    (tmp_path / "outbox-1" / "one").touch()
-    assert [finding.verdict for finding in directory_findings(tmp_path)][1] is Verdict.WARN
-    assert outbox_finding(0).verdict is Verdict.OK
+def test_no_data_directory_is_no_fault(tmp_path: Path) -> None:
+    assert directory_finding(tmp_path / "nowhere").said.startswith("no data directory")
+    assert directory_finding(tmp_path).check == "disk"
