@@ -3,9 +3,11 @@
 What it guarantees:
 
 - Nothing reaches an upstream unless the caller's limits admit it: one reservation a request, whatever number of
-  attempts, refreshes and accounts it takes. Where quotad cannot be asked, the answer is 503.
+  attempts, refreshes and accounts it takes. Where quotad cannot be asked, the answer is 503, or what the key's owner
+  allows is served and charged later.
 - Every way out ends the hold exactly once: charged with the usage that the upstream reported, else given back, else
-  by the key's own policy. A caller who leaves early pays what one who stays does.
+  by the key's own policy. A caller who leaves early pays what one who stays does. A settlement is acknowledged, or on
+  the disk, before the caller sees the end of its answer.
 - Before the first byte a failure is a status with an OpenAI error object; after it, a terminal event of the stream.
   Bytes of the upstream are passed on unchanged.
 - What is not served is 404: there is no way past the meter.

@@ -14,6 +14,7 @@ import pytest
 from proxy.demo_upstream.answers import WORDS_MAX
 from proxy.settlement.decision import Charge, Ending, Evidence, Terms, decide
 from quotad.client.types import OnMissingUsage
+from tests.proxy.metering.tariffs import UNKNOWN, tariff
 from tests.proxy.requests.scene import HELD, STREAM, Scene, open_scene, static
 from tests.support.waiting import eventually
 
@@ -68,7 +69,7 @@ def test_whatever_share_of_an_answer_came_its_estimate_covers_the_whole(
 ) -> None:
     """S13: the hold covers every answer up to the caller's own maximum."""
     held = {"input_tokens": 100, "output_tokens": 400, "total_tokens": 500}
-    terms = Terms(held, policy, BYTES_PER_TOKEN)
+    terms = Terms(held, policy, BYTES_PER_TOKEN, tariff(UNKNOWN))
     for came in range(0, output_tokens + 1, max(1, output_tokens // 20)):
         evidence = Evidence(has_begun=True, output_bytes=4 * came, ending=Ending.ABANDONED)
         decision = decide(evidence, terms)
