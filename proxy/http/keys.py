@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
@@ -47,20 +48,28 @@ class KeyDirectory:
         self._keys_max = keys_max
         self._is_away_until = 0.0
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._reading: dict[bytes, asyncio.Task[KeyDescription]] = {}
 
     async def defaults(self, secret: str) -> KeyDescription:
         """A description at most `cache_seconds` old, `stale_seconds` while quotad is away.
 
-        Raises `InvalidApiKey` or `QuotaUnavailable`.
+        However many ask, a key is read once at a time. Raises `InvalidApiKey` or `QuotaUnavailable`.
         """
         name = hashlib.sha256(secret.encode()).digest()
         known = self._known.get(name)
         now = self._clock()
         if known is not None and now < known.read_at + self._cache_seconds:
             return known.description
-        is_usable = known is not None and now < known.read_at + self._stale_seconds
-        if known is not None and is_usable and now < self._is_away_until:
+        if known is not None and now < self._is_away_until and self._is_usable(known):
             return known.description
+        reading = self._reading.get(name)
+        if reading is None:
+            reading = asyncio.create_task(self._read(name, secret, known))
+            self._reading[name] = reading
+            reading.add_done_callback(lambda done: self._has_read(name, done))
+        return await asyncio.shield(reading)  # a caller who leaves does not take it from the others
+
+    async def _read(self, name: bytes, secret: str, known: _Known | None) -> KeyDescription:
         try:
             description = await self._describe(secret)
         except InvalidApiKey:
@@ -68,7 +77,7 @@ class KeyDirectory:
             raise
         except QuotaUnavailable:
             self._is_away_until = self._clock() + self._cache_seconds
-            if known is not None and is_usable:
+            if known is not None and self._is_usable(known):
                 return known.description
             raise
         self._is_away_until = 0.0
@@ -77,6 +86,15 @@ class KeyDirectory:
         if len(self._known) > self._keys_max:
             self._known.popitem(last=False)
         return description
+
+    def _has_read(self, name: bytes, reading: asyncio.Task[KeyDescription]) -> None:
+        del self._reading[name]
+        if not reading.cancelled():
+            reading.exception()  # told to whoever still waits
+
+    def _is_usable(self, known: _Known) -> bool:
+        """While quotad is away."""
+        return self._clock() < known.read_at + self._stale_seconds
 
     async def current(self, secret: str) -> KeyDescription:
         """The description of a key that may be used, read now; also raises `InvalidApiKey` for one that may not."""
