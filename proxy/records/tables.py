@@ -8,10 +8,13 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -47,6 +50,61 @@ accounts = Table(
     UniqueConstraint("name", name="accounts_name_key"),
 )
 Index("accounts_one_demo", accounts.c.is_demo, unique=True, postgresql_where=accounts.c.is_demo)
+
+
+
+def _account_id(*, is_key: bool = False) -> Column[str]:
+    of_account = ForeignKey(accounts.c.account_id, ondelete="CASCADE")
+    return Column("account_id", Uuid(as_uuid=False), of_account, primary_key=is_key, nullable=False)
+
+
+usage_samples = Table(
+    "usage_samples",
+    metadata,
+    Column("sample_id", Uuid(as_uuid=False), primary_key=True),
+    _account_id(),
+    Column("usage_window", Text, nullable=False),
+    Column("used_percent", Double),
+    Column("window_minutes", Integer),
+    Column("reset_time", DateTime(timezone=True)),
+    Column("has_credits", Boolean),
+    Column("is_unlimited", Boolean),
+    Column("balance", Numeric),
+    Column("sample_time", DateTime(timezone=True), nullable=False),
+    Column("source", Text, nullable=False),
+)
+NEWEST_SAMPLE_FIRST = (usage_samples.c.sample_time.desc(), usage_samples.c.sample_id.desc())
+"""The id breaks ties, so that everyone takes the same sample for the newest."""
+Index("usage_samples_newest", usage_samples.c.account_id, usage_samples.c.usage_window, *NEWEST_SAMPLE_FIRST)
+Index("usage_samples_sample_time", usage_samples.c.sample_time)
+
+usage_fetches = Table(
+    "usage_fetches",
+    metadata,
+    _account_id(is_key=True),
+    Column("fetch_time", DateTime(timezone=True), nullable=False),
+    Column("error", Text, nullable=False, server_default=""),
+)
+
+account_standings = Table(
+    "account_standings",
+    metadata,
+    _account_id(is_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("retry_time", DateTime(timezone=True)),
+    Column("change_time", DateTime(timezone=True), nullable=False),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("last_error_time", DateTime(timezone=True)),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("is_only", Boolean, primary_key=True, server_default=text("true")),
+    Column("version", BigInteger, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("update_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
 
 SEARCHED = (
     "request_id",
