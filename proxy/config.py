@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from proxy.price_overrides import PriceOverride, parse_price_overrides
+from proxy.records.settings import RETENTION_DAYS_MAX, RoutingStrategy
 from servicekit.listening import Listen
 from servicekit.settings import (
     HttpServiceSettings,
@@ -101,6 +102,22 @@ class ProxySettings(HttpServiceSettings):
     outgoing_seconds_max: Seconds = 15.0
     """One token refresh, usage fetch or list of models."""
     models_cache_seconds: Seconds = 60.0
+    usage_refresh_seconds: Seconds = 60.0
+    """Between two fetches of an account's usage, by whichever replica."""
+    usage_history_days: Annotated[int, Field(gt=0, le=3_650)] = 8
+    """How long samples of usage are kept; the newest of each window stays."""
+    header_sample_seconds: Seconds = 15.0
+    """Between two samples taken from the `x-codex-*` headers of one account's answers."""
+    routing_strategy: RoutingStrategy = RoutingStrategy.USAGE_WEIGHTED
+    """This and the next two, and the retention of request logs: until the operator stores settings."""
+    sticky: bool = True
+    """Requests with one `prompt_cache_key` go to one account while it is usable."""
+    hide_pool_limits: bool = False
+    """Callers are not told how much of the accounts' windows is used."""
+    sticky_keys_max: Count = 10_000
+    """Keys whose account is remembered, the least recently used forgotten first."""
+    sticky_seconds: Seconds = 3600.0
+    """How long an unused key is remembered: as long as upstreams keep prompts."""
     drain_seconds: Seconds = 30.0
     """How long the upstream is read on, for its usage report, after the client left."""
     drain_bytes_max: Count = 64 * MIB
@@ -153,6 +170,8 @@ class ProxySettings(HttpServiceSettings):
     """Rows waiting for the database; beyond it rows are dropped and counted."""
     request_log_batch_rows: Count = 500
     request_log_flush_seconds: Seconds = 0.5
+    request_log_retention_days: Annotated[int, Field(gt=0, le=RETENTION_DAYS_MAX)] = 30
+    """How long rows are kept, until the operator stores settings."""
     rejections_per_second_max: Count = 50
     """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
 

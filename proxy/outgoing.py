@@ -1,4 +1,4 @@
-"""Calls to upstreams beside the relayed requests: token refreshes, lists of models. Bounded in time and size."""
+"""Calls to upstreams beside the relayed requests: token refreshes, usage, lists of models. Bounded in time and size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx2
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Largest answer that is read; a list of a thousand models has 200 kB."""
 CONNECTIONS_MAX = 20
-"""At a time: one refresh per account, and the lists of models that callers ask for."""
+"""At a time: one refresh or usage fetch per account, and the lists of models that callers ask for."""
 CODE_CHARACTERS_MAX = 64
 """Most that is kept of an error's code, which the token endpoint chooses."""
 
@@ -53,7 +53,8 @@ class Outgoing:
     """One bounded HTTP client for all of them."""
 
     def __init__(self, timeout_seconds: float) -> None:
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
+        """Longest that any of the calls takes."""
         self._client = httpx2.AsyncClient(
             timeout=timeout_seconds,
             limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
@@ -91,11 +92,18 @@ class Outgoing:
             raise OutgoingFailed(f"the upstream's list of models could not be read: status {status}", status)
         return tuple(item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str))
 
+    async def usage(self, usage_url: str, headers: Mapping[str, str]) -> Json:
+        """What an account's usage URL answers. Raises `OutgoingFailed`."""
+        status, content = await self._send("GET", usage_url, headers=dict(headers))
+        if status != 200 or not isinstance(content, dict):
+            raise OutgoingFailed(f"the upstream did not tell its usage: status {status}", status)
+        return content
+
     async def _send(self, method: str, url: str, **options: Any) -> tuple[int, object]:
         """The status and the JSON of an answer; None for what is no JSON."""
         try:
             async with (
-                asyncio.timeout(self._timeout_seconds),
+                asyncio.timeout(self.timeout_seconds),
                 self._client.stream(method, url, **options) as response,
             ):
                 body = await _read(response)

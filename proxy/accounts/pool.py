@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from proxy.accounts.refresh import DATABASE_ERRORS, Refreshed, Refresher, TokenOwner
-from proxy.accounts.selection import Candidate, NoneUsable, choose
-from proxy.accounts.standing import Standing, failed, succeeded, took_turn
-from proxy.errors import NoAccounts
-from proxy.outgoing import Outgoing
+from proxy.accounts.notes import NoteWriter
+from proxy.accounts.refresh import Refreshed, Refresher, TokenOwner
+from proxy.accounts.selection import Candidate, NoneUsable, Routing, choose
+from proxy.accounts.standings import Standings
+from proxy.accounts.stickiness import Stickiness
+from proxy.accounts.usage import exhaustion
+from proxy.accounts.usages import Usages
+from proxy.errors import NoAccounts, ProxyError
+from proxy.following import DATABASE_ERRORS
 from proxy.records import read, write
 from proxy.records.accounts import (
     SERVING,
@@ -26,13 +29,10 @@ from proxy.records.accounts import (
     OAuthCredentials,
     SealedAccount,
 )
-from proxy.records.changes import Changes, listening
 from proxy.records.secrets import SecretBox, SecretKeyUnusable
+from proxy.records.settings import OperatorSettings
+from proxy.records.usage import AccountUsage
 
-POLL_SECONDS = 5.0
-"""Between two readings of the table where no notification comes: a lost one is made up for by then."""
-RECONNECT_SECONDS = 0.5
-"""Pause before listening again; changes act within a second once the database answers."""
 READ_SECONDS_MAX = 5.0
 MARK_SECONDS_MAX = 2.0
 """Longest that a failing-over request waits for the table to learn of a limited account."""
@@ -63,47 +63,69 @@ class _Entry:
         return self.sealed.account
 
 
-class AccountPool:
-    """Selects, authorises, marks and refreshes accounts. Selecting and authorising never wait."""
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a worker knows of its accounts beside the table of them."""
 
-    def __init__(self, engine: AsyncEngine, secret_box: SecretBox, outgoing: Outgoing) -> None:
+    standings: Standings
+    usages: Usages
+    stickiness: Stickiness
+
+
+class AccountPool:
+    """Selects, authorises, marks and refreshes accounts. Selecting, authorising and noting never wait."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        secret_box: SecretBox,
+        refresher: Refresher,
+        memory: Memory,
+        notes: NoteWriter,
+        operator_settings: Callable[[], OperatorSettings],
+    ) -> None:
         self._engine = engine
         self._secret_box = secret_box
-        self._refresher = Refresher(engine, secret_box, outgoing)
+        self._refresher = refresher
+        self._memory = memory
+        self._notes = notes
+        self._operator_settings = operator_settings
         self._entries: dict[str, _Entry] = {}
-        self._standings: dict[str, Standing] = {}
-        self._turn = 0
         self._reading = asyncio.Lock()
-        self._is_deaf = False
-        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the accounts and follow their changes. Raises `SecretKeyUnusable` and the database's errors."""
-        await self._read()
+        """Read everything once. Raises `SecretKeyUnusable` and the database's errors."""
+        await self.read_accounts()
         for entry in self._entries.values():
             if entry.credentials is None:
                 self._secret_box.open(entry.sealed.sealed_credentials)
-        self._following = asyncio.create_task(self._follow())
+        await self.read_standings()
+        await self.read_usage()
 
-    async def stop(self) -> None:
-        """Stop following; running refreshes are waited for."""
-        if self._following is not None:
-            self._following.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._following
-        await self._refresher.stop()
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(entry.account for entry in self._entries.values())
 
-    def select(self, model: str, tried: frozenset[str]) -> Account:
+    @property
+    def serving_usage(self) -> tuple[AccountUsage, ...]:
+        """What the accounts report that serve, or will when a limit has passed."""
+        return tuple(
+            self._memory.usages.of(account.account_id) for account in self.accounts if account.state in SERVING
+        )
+
+    def select(self, model: str, tried: frozenset[str], sticky_key: bytes = b"") -> Account:
         """The account whose turn it is, of those not tried (account ids); raises `NoAccounts`."""
         now = _now()
-        chosen = choose(self._candidates(), tried, now)
+        chosen = choose(self._candidates(), tried, now, self._routing(sticky_key))
         if isinstance(chosen, NoneUsable):
             wanted = f" for {model[:MODEL_CHARACTERS_MAX]}" if model else ""
             wait = None if chosen.frees_at is None else (chosen.frees_at - now).total_seconds()
             raise NoAccounts(f"No upstream account is available{wanted}: {chosen}.", wait)
-        self._turn += 1
-        self._standings[chosen.account_id] = took_turn(self._standing(chosen), self._turn)
-        return chosen
+        account_id = chosen.account.account_id
+        self._memory.standings.take_turn(account_id, chosen.turn_start)
+        if sticky_key:
+            self._memory.stickiness.remember(sticky_key, account_id)
+        return chosen.account
 
     def authorization(self, account: Account) -> Authorization:
         """The headers with the newest token; raises `NoAccounts` where the account was removed meanwhile."""
@@ -136,7 +158,7 @@ class AccountPool:
 
     async def mark_limited(self, account: Account, state: AccountState, until: datetime) -> None:
         """Leave an account alone until then, in all replicas and across restarts. Never raises."""
-        end = min(until, _now() + timedelta(days=LIMIT_DAYS_MAX))
+        end = _bounded(until)
         if not self._limit_in_memory(account.account_id, state, end):
             return
         try:
@@ -147,21 +169,55 @@ class AccountPool:
         except DATABASE_ERRORS as exc:
             log.warning("account not marked", account=account.name, state=state, error=type(exc).__name__)
 
-    def note_failure(self, account: Account) -> None:
-        """A connection error or a 5xx: others go first for a while."""
-        self._standings[account.account_id] = failed(self._standing(account), _now())
+    def note_failure(self, account: Account, error: ProxyError) -> None:
+        """A connection error, a 5xx, a refused credential: others go first for a while."""
+        self._memory.standings.note_failure(account.account_id, _now(), f"{error.code}: {error.message}")
+        self._notes.note()
 
     def note_success(self, account: Account) -> None:
-        self._standings[account.account_id] = succeeded(self._standing(account))
+        if self._memory.standings.note_success(account.account_id, _now()):
+            self._notes.note()
+
+    def note_headers(self, account: Account, headers: Sequence[tuple[str, str]]) -> None:
+        """An answer came with these headers, which may tell of the account's windows."""
+        now = _now()
+        told = self._memory.usages.note_headers(account.account_id, headers, now)
+        if told is None:
+            return
+        used_up = exhaustion(told, now)
+        if used_up is not None:
+            self._limit_in_memory(account.account_id, used_up.state, _bounded(used_up.until))
+        self._notes.note()
+
+    async def read_accounts(self) -> None:
+        """Read the table of accounts anew. Raises the database's errors."""
+        async with self._reading, asyncio.timeout(READ_SECONDS_MAX), self._engine.connect() as connection:
+            found = await read.list_sealed_accounts(connection)
+            self._entries = {sealed.account.account_id: self._entry(sealed) for sealed in found}
+            self._memory.standings.keep_only(self._entries.keys())
+            self._memory.usages.keep_only(self._entries.keys())
+
+    async def read_standings(self) -> None:
+        async with asyncio.timeout(READ_SECONDS_MAX), self._engine.connect() as connection:
+            await self._memory.standings.read(connection)
+
+    async def read_usage(self) -> None:
+        """Read the newest samples; only for where some were written (C5)."""
+        async with asyncio.timeout(READ_SECONDS_MAX), self._engine.connect() as connection:
+            await self._memory.usages.read(connection)
+
+    def _routing(self, sticky_key: bytes) -> Routing:
+        settings = self._operator_settings()
+        if not settings.sticky or not sticky_key:
+            return Routing(settings.routing_strategy)
+        return Routing(settings.routing_strategy, sticky_key, self._memory.stickiness.account_of(sticky_key))
 
     def _candidates(self) -> list[Candidate]:
+        standings, usages = self._memory.standings, self._memory.usages
         return [
-            Candidate(entry.account, self._standing(entry.account), entry.credentials is not None)
-            for entry in self._entries.values()
+            Candidate(entry.account, standings.of(account_id), entry.credentials is not None, usages.of(account_id))
+            for account_id, entry in self._entries.items()
         ]
-
-    def _standing(self, account: Account) -> Standing:
-        return self._standings.get(account.account_id, Standing())
 
     def _limit_in_memory(self, account_id: str, state: AccountState, end: datetime) -> bool:
         entry = self._entries.get(account_id)
@@ -171,45 +227,13 @@ class AccountPool:
         self._entries[account_id] = replace(entry, sealed=replace(entry.sealed, account=limited))
         return True
 
-    async def _follow(self) -> None:
-        """Read the table at every change, for ever: the accounts as last seen serve while it cannot be read."""
-        while True:
-            try:
-                async with listening(self._engine) as changes:
-                    await self._follow_changes(changes)
-            except DATABASE_ERRORS as exc:
-                self._note_deaf(exc)
-            except Exception:
-                # Without this loop the worker would serve the accounts of its start for ever.
-                log.exception("accounts cannot be followed, trying again")
-            await asyncio.sleep(RECONNECT_SECONDS)
-
-    def _note_deaf(self, exc: BaseException) -> None:
-        """Say once per outage that changes are not heard."""
-        if not self._is_deaf:
-            log.warning("account changes are not heard, trying again", error=type(exc).__name__)
-        self._is_deaf = True
-
-    async def _follow_changes(self, changes: Changes) -> None:
-        while True:
-            await self._read()
-            self._is_deaf = False
-            await self._refresher.store_kept()
-            await changes.wait(POLL_SECONDS)
-
     async def _try_read(self) -> bool:
         try:
-            await self._read()
+            await self.read_accounts()
         except DATABASE_ERRORS as exc:
             log.warning("accounts not read", error=type(exc).__name__)
             return False
         return True
-
-    async def _read(self) -> None:
-        async with self._reading, asyncio.timeout(READ_SECONDS_MAX), self._engine.connect() as connection:
-            found = await read.list_sealed_accounts(connection)
-            self._entries = {sealed.account.account_id: self._entry(sealed) for sealed in found}
-            self._standings = {key: value for key, value in self._standings.items() if key in self._entries}
 
     def _entry(self, sealed: SealedAccount) -> _Entry:
         known = self._entries.get(sealed.account.account_id)
@@ -220,6 +244,10 @@ class AccountPool:
         except SecretKeyUnusable as exc:
             log.error("account cannot be used", account=sealed.account.name, error=str(exc))  # noqa: TRY400
             return _Entry(sealed, None)
+
+
+def _bounded(until: datetime) -> datetime:
+    return min(until, _now() + timedelta(days=LIMIT_DAYS_MAX))
 
 
 def _now() -> datetime:

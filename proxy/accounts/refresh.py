@@ -1,30 +1,30 @@
-"""Refreshing an account's tokens: one at a time per account, stored before use.
+"""Refreshing an account's tokens: once over all replicas, stored before use (B6).
 
-A refresh token works once, so a pair that was granted but not stored is the account's only one: it is kept and
-stored by the next refresh, never fetched again.
+A refresh token works once. So a replica asks for a new pair only while it holds the account's lock, and only if the
+stored pair is still the one that was refused; who waited for the lock finds the newer pair. A pair that was granted
+but not stored is the account's only one: it is kept and stored by the next refresh, never fetched again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from proxy.following import DATABASE_ERRORS
 from proxy.outgoing import GrantRefused, Outgoing, OutgoingFailed, TokenGrant
-from proxy.records import write
+from proxy.records import read, write
 from proxy.records.accounts import Account, AccountState, OAuthCredentials
+from proxy.records.locks import lock
 from proxy.records.secrets import SecretBox
 
 STORE_SECONDS_MAX = 5.0
 """One try to write to the accounts table."""
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
-"""How a database that is away or refuses shows itself; a failed connect comes from the driver as it is."""
+REFRESHES_MAX = 8
+"""At a time in one worker: each holds a database connection beside the pool's."""
 
 log = structlog.get_logger(__name__)
 
@@ -50,12 +50,13 @@ class TokenOwner:
 
 
 class Refresher:
-    """Runs at most one refresh per account in this process; concurrent callers share its outcome."""
+    """Runs at most one refresh per account at a time over all replicas; concurrent callers share its outcome."""
 
     def __init__(self, engine: AsyncEngine, secret_box: SecretBox, outgoing: Outgoing) -> None:
         self._engine = engine
         self._secret_box = secret_box
         self._outgoing = outgoing
+        self._places = asyncio.Semaphore(REFRESHES_MAX)
         self._running: dict[str, asyncio.Task[Refreshed]] = {}
         self._unstored: dict[str, TokenOwner] = {}
         """Granted pairs, each with the account as it was before."""
@@ -71,9 +72,9 @@ class Refresher:
 
     async def store_kept(self) -> None:
         """Store what was granted while the database was away, unless a running refresh does it."""
-        for account_id, owner in list(self._unstored.items()):
+        for account_id, granted in list(self._unstored.items()):
             if account_id not in self._running:
-                await self._store(owner.account, owner.credentials)
+                await self._store_kept(granted)
 
     async def stop(self) -> None:
         """Wait for running refreshes, whose tokens would be lost; each of their steps is bounded."""
@@ -81,73 +82,82 @@ class Refresher:
         await self.store_kept()
 
     async def _run(self, owner: TokenOwner) -> Refreshed:
-        try:
-            return await self._replace(owner)
-        finally:
-            del self._running[owner.account.account_id]
-
-    async def _replace(self, owner: TokenOwner) -> Refreshed:
         account = owner.account
         try:
-            credentials = await self._granted(owner)
+            async with self._places:
+                outcome = await self._locked(owner)
         except OutgoingFailed as exc:
             log.warning("token refresh failed", account=account.name, error=str(exc))
             return Refreshed.FAILED
-        except GrantRefused as exc:
-            return await self._refused(account, exc)
-        return await self._store(account, credentials)
+        except DATABASE_ERRORS as exc:
+            log.warning("account not written", account=account.name, error=type(exc).__name__)
+            return Refreshed.FAILED
+        finally:
+            del self._running[account.account_id]
+        # Only what the commit above has stored may be forgotten.
+        self._unstored.pop(account.account_id, None)
+        return outcome
 
-    async def _granted(self, owner: TokenOwner) -> OAuthCredentials:
+    async def _locked(self, owner: TokenOwner) -> Refreshed:
+        """Under the account's lock: whoever had it before is done, and has stored what it got."""
+        seconds_max = self._outgoing.timeout_seconds + STORE_SECONDS_MAX
+        name = f"proxy refresh {owner.account.account_id}"
+        async with lock(self._engine, name, wait_seconds=seconds_max, hold_seconds_max=seconds_max) as connection:
+            stored = await read.find_sealed_account(connection, owner.account.account_id)
+            if stored is None or stored.account.token_version > owner.account.token_version:
+                return Refreshed.SUPERSEDED
+            if stored.account.state is AccountState.REAUTH_REQUIRED:
+                return Refreshed.REFUSED
+            return await self._replace(connection, owner)
+
+    async def _replace(self, connection: AsyncConnection, owner: TokenOwner) -> Refreshed:
+        try:
+            granted = await self._granted(owner)
+        except GrantRefused as exc:
+            return await self._refused(connection, owner.account, exc)
+        return Refreshed.STORED if await self._store(connection, granted) else Refreshed.SUPERSEDED
+
+    async def _granted(self, owner: TokenOwner) -> TokenOwner:
         """The pair that was granted and not stored yet, else a new one."""
         account, old = owner.account, owner.credentials
         unstored = self._unstored.get(account.account_id)
         if unstored is not None and unstored.account.token_version == account.token_version:
-            return unstored.credentials
+            return unstored
         grant = await self._outgoing.refresh_tokens(account.token_url, account.client_id, old.refresh_token)
-        credentials = _replaced(old, grant)
-        self._unstored[account.account_id] = TokenOwner(account, credentials)
-        return credentials
+        granted = TokenOwner(account, _replaced(old, grant))
+        self._unstored[account.account_id] = granted
+        return granted
 
-    async def _store(self, account: Account, credentials: OAuthCredentials) -> Refreshed:
-        def store(connection: AsyncConnection) -> Awaitable[bool]:
-            return write.store_tokens(
-                connection,
-                account.account_id,
-                credentials,
-                self._secret_box,
-                expected_version=account.token_version,
-            )
-
-        is_stored = await self._write(account, store)
-        if is_stored is None:
-            return Refreshed.FAILED
-        self._unstored.pop(account.account_id, None)
-        return Refreshed.STORED if is_stored else Refreshed.SUPERSEDED
-
-    async def _refused(self, account: Account, refusal: GrantRefused) -> Refreshed:
+    async def _refused(self, connection: AsyncConnection, account: Account, refusal: GrantRefused) -> Refreshed:
         """Ask for a new sign-in, unless the refused pair is not the stored one any more."""
-
-        def move(connection: AsyncConnection) -> Awaitable[bool]:
-            return write.move_account(
-                connection,
-                account.account_id,
-                AccountState.REAUTH_REQUIRED,
-                reason=str(refusal),
-                token_version=account.token_version,
-            )
-
-        is_moved = await self._write(account, move)
+        is_moved = await write.move_account(
+            connection,
+            account.account_id,
+            AccountState.REAUTH_REQUIRED,
+            reason=str(refusal),
+            token_version=account.token_version,
+        )
         log.warning("token refresh refused", account=account.name, code=refusal.code, is_moved=is_moved)
-        return Refreshed.SUPERSEDED if is_moved is False else Refreshed.REFUSED
+        return Refreshed.REFUSED if is_moved else Refreshed.SUPERSEDED
 
-    async def _write(self, account: Account, change: Callable[[AsyncConnection], Awaitable[bool]]) -> bool | None:
-        """Run one small transaction; None where the database could not be asked."""
+    async def _store(self, connection: AsyncConnection, granted: TokenOwner) -> bool:
+        """False where another pair is stored by now, or the account is gone."""
+        return await write.store_tokens(
+            connection,
+            granted.account.account_id,
+            granted.credentials,
+            self._secret_box,
+            expected_version=granted.account.token_version,
+        )
+
+    async def _store_kept(self, granted: TokenOwner) -> None:
         try:
             async with asyncio.timeout(STORE_SECONDS_MAX), self._engine.begin() as connection:
-                return await change(connection)
+                await self._store(connection, granted)
         except DATABASE_ERRORS as exc:
-            log.warning("account not written", account=account.name, error=type(exc).__name__)
-            return None
+            log.warning("account not written", account=granted.account.name, error=type(exc).__name__)
+            return
+        self._unstored.pop(granted.account.account_id, None)
 
 
 def _replaced(old: OAuthCredentials, grant: TokenGrant) -> OAuthCredentials:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 
+from proxy.accounts.opening import open_accounts
 from proxy.accounts.pool import AccountPool
 from proxy.config import ProxySettings
 from proxy.errors import BadRequest, InternalError, MethodNotAllowed, ProxyError, UnknownPath
@@ -121,9 +122,8 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
         connection = await stack.enter_async_context(_quotad(settings))
         outgoing = await stack.enter_async_context(Outgoing(settings.outgoing_seconds_max))
         secret_box = load_secret_box(settings.key_file, settings.secret_key.get_secret_value())
-        pool = AccountPool(engine, secret_box, outgoing)
-        await pool.start()
-        stack.push_async_callback(pool.stop)
+        accounts = await stack.enter_async_context(open_accounts(engine, settings, secret_box, outgoing))
+        pool = accounts.pool
         request_log = await stack.enter_async_context(RequestLogWriter(engine, settings))
         runner = await stack.enter_async_context(open_runner(settings, connection, pool, request_log))
         quota = DataClient(connection)
@@ -132,6 +132,7 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
             keys=_keys(settings, quota),
             bodies=BodyBudget(settings.bodies_bytes_max),
             models=_models(settings, pool, outgoing),
+            accounts=accounts,
             rejections=Rejections(request_log, time.monotonic, per_second_max=settings.rejections_per_second_max),
             runner=runner,
         )
@@ -177,7 +178,8 @@ async def _answer(request: Request, error: Exception) -> Response:
     context = context_of(request)
     if not isinstance(error, UnknownPath | MethodNotAllowed):
         services_of(request).rejections.note(context, error)
-    return error_response(error, codex=context.is_codex, headers=context.answer_headers)
+    headers = [*context.pool_headers, *context.answer_headers]
+    return error_response(error, codex=context.is_codex, headers=headers)
 
 
 async def _answer_routing(request: Request, error: Exception) -> Response:

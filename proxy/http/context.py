@@ -35,6 +35,8 @@ class RequestContext:
     stream: bool = False
     answer_headers: list[Header] = field(default_factory=list)
     """What is known so far of the caller's limits; error answers carry it too."""
+    pool_headers: tuple[Header, ...] = ()
+    """What a caller of the relay is told of the upstream accounts' windows."""
 
 
 def context_of(connection: HTTPConnection) -> RequestContext:

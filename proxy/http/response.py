@@ -53,6 +53,7 @@ class RelayResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises `ProxyError` only before the request has a task, and before anything was sent."""
         context = context_of(Request(scope))
+        context.pool_headers = await self._services.accounts.pool_headers()
         share = self._services.bodies.open()
         try:
             request = await self._admit(context, Headers(scope=scope), receive, share)
@@ -218,7 +219,7 @@ class Exchange:
             known = [status for status in self._request.key.limits if applies_to(status, self._request.model)]
             refused = error.denial.violations if isinstance(error, QuotaRefused) else ()
             limits = overlay(known, [violation.status for violation in refused])
-        headers = list(limit_headers(limits, datetime.now(UTC)))
+        headers = [*self._context.pool_headers, *limit_headers(limits, datetime.now(UTC))]
         if self._handle.reservation_id is not None:
             headers.append((RESERVATION_ID, self._handle.reservation_id))
         return headers

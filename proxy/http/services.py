@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from proxy.accounts.opening import Accounts
 from proxy.config import ProxySettings
 from proxy.http.bodies import BodyBudget
 from proxy.http.keys import KeyDirectory
@@ -20,5 +21,6 @@ class Services:
     keys: KeyDirectory
     bodies: BodyBudget
     models: ModelList
+    accounts: Accounts
     rejections: Rejections
     runner: RequestRunner

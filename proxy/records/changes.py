@@ -1,17 +1,25 @@
-"""Hearing of changes to the accounts, through Postgres notifications."""
+"""Hearing of what other processes changed, through Postgres notifications."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-CHANNEL = "proxy_accounts"
-"""Notified by a trigger when a transaction that touched the accounts commits."""
+
+class Channel(StrEnum):
+    """What changed: each is notified by triggers when a transaction that touched its table commits."""
+
+    ACCOUNTS = "proxy_accounts"
+    STANDINGS = "proxy_standings"
+    USAGE = "proxy_usage"
+    SETTINGS = "proxy_settings"
+
 
 LISTEN_SECONDS_MAX = 5.0
 
@@ -21,24 +29,28 @@ class ListeningLost(ConnectionError):
 
 
 class Changes:
-    """Notifications since the last `wait`, merged into one."""
+    """Channels notified since the last `wait`, each once."""
 
     def __init__(self) -> None:
         self._noted = asyncio.Event()
+        self._channels: set[Channel] = set()
         self._is_lost = False
 
-    async def wait(self, seconds_max: float) -> None:
-        """Return at a change or after `seconds_max`; raises `ListeningLost`."""
+    async def wait(self, seconds_max: float) -> frozenset[Channel]:
+        """What changed, as soon as something did; empty after `seconds_max`. Raises `ListeningLost`."""
         try:
             async with asyncio.timeout(seconds_max):
                 await self._noted.wait()
         except TimeoutError:
-            return
+            return frozenset()
         self._noted.clear()
         if self._is_lost:
-            raise ListeningLost("the connection that listens for account changes was lost")
+            raise ListeningLost("the connection that listens for changes was lost")
+        changed, self._channels = frozenset(self._channels), set()
+        return changed
 
-    def note(self) -> None:
+    def note(self, channel: Channel) -> None:
+        self._channels.add(channel)
         self._noted.set()
 
     def note_loss(self) -> None:
@@ -48,11 +60,11 @@ class Changes:
 
 @asynccontextmanager
 async def listening(engine: AsyncEngine) -> AsyncIterator[Changes]:
-    """Listen on a connection of the engine while the block runs."""
+    """Listen to all channels on a connection of the engine while the block runs."""
     changes = Changes()
 
-    def on_notification(*_details: object) -> None:
-        changes.note()
+    def on_notification(_connection: object, _pid: int, channel: str, _payload: object) -> None:
+        changes.note(Channel(channel))
 
     def on_loss(_connection: object) -> None:
         changes.note_loss()
@@ -63,7 +75,8 @@ async def listening(engine: AsyncEngine) -> AsyncIterator[Changes]:
         driver.add_termination_listener(on_loss)
         try:
             async with asyncio.timeout(LISTEN_SECONDS_MAX):
-                await driver.add_listener(CHANNEL, on_notification)
+                for channel in Channel:
+                    await driver.add_listener(channel, on_notification)
             yield changes
         finally:
             driver.remove_termination_listener(on_loss)

@@ -53,6 +53,15 @@ async def list_sealed_accounts(connection: AsyncConnection) -> tuple[SealedAccou
     return tuple(SealedAccount(account_from_row(row), row["sealed_credentials"]) for row in found.mappings())
 
 
+async def find_sealed_account(connection: AsyncConnection, account_id: str) -> SealedAccount | None:
+    """One account with its encrypted credentials; None where it is gone."""
+    found = await connection.execute(
+        select(*ACCOUNT_COLUMNS, accounts.c.sealed_credentials).where(accounts.c.account_id == account_id)
+    )
+    row = found.mappings().one_or_none()
+    return None if row is None else SealedAccount(account_from_row(row), row["sealed_credentials"])
+
+
 async def list_request_logs(
     connection: AsyncConnection, filters: ListFilters, limit: int, offset: int
 ) -> RequestLogPage:

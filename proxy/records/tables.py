@@ -52,7 +52,6 @@ accounts = Table(
 Index("accounts_one_demo", accounts.c.is_demo, unique=True, postgresql_where=accounts.c.is_demo)
 
 
-
 def _account_id(*, is_key: bool = False) -> Column[str]:
     of_account = ForeignKey(accounts.c.account_id, ondelete="CASCADE")
     return Column("account_id", Uuid(as_uuid=False), of_account, primary_key=is_key, nullable=False)

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 
 from proxy.accounts.pool import AccountPool, Authorization
+from proxy.accounts.stickiness import sticky_key
 from proxy.config import ProxySettings
 from proxy.errors import NoAccounts, ProxyError, UpstreamError, UpstreamFailed
 from proxy.records.accounts import Account
@@ -37,6 +38,8 @@ class Attempts:
         self._upstream = upstream
         self._settings = settings
         self._refreshed: set[str] = set()
+        key_id = request.key.api_key.api_key_id if request.key else ""
+        self._sticky_key = sticky_key(key_id, request.content.get("prompt_cache_key"))
         self.rows: list[AttemptRow] = []
         self.account: Account | None = None
         """The last one tried."""
@@ -63,7 +66,7 @@ class Attempts:
     def _next_account(self, tried: set[str], last: ProxyError | None) -> Account:
         if last is not None and self.account is not None and self.account.account_id not in tried:
             return self.account
-        self.account = self._accounts.select(self._request.model, frozenset(tried))
+        self.account = self._accounts.select(self._request.model, frozenset(tried), self._sticky_key)
         return self.account
 
     async def _recorded(self, account: Account) -> AttemptOutcome:
@@ -81,10 +84,10 @@ class Attempts:
         match outcome:
             case Retry(limit=limit) if limit is not None:
                 await self._accounts.mark_limited(account, limit.state, limit.until)
-            case Retry() if outcome.is_failure:
-                self._accounts.note_failure(account)
-            case Failed(error=UpstreamError()):
-                self._accounts.note_failure(account)
+            case Retry(error=error) if outcome.is_failure:
+                self._accounts.note_failure(account, error)
+            case Failed(error=UpstreamError() as error):
+                self._accounts.note_failure(account, error)
             case Done():
                 self._accounts.note_success(account)
 
@@ -102,6 +105,7 @@ class Attempts:
         """The outcome; None after a 401, for which the connection need not be kept."""
         url = account.base_url.rstrip("/") + self._request.endpoint.value
         async with self._upstream.post(url, self._request.headers, authorization.headers, self._request.body) as answer:
+            self._accounts.note_headers(account, answer.headers)
             if 200 <= answer.status < 300:
                 return await relay(answer, self._sink, self._settings)
             return None if answer.status == 401 else await _refusal(answer)

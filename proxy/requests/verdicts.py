@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from proxy.accounts.usage import moment, number
 from proxy.errors import ProxyError, UpstreamFailed, UpstreamOverloaded, UpstreamQuotaExhausted, UpstreamRefused
 from proxy.metering.usage import Terminal, read_error, read_object
 from proxy.records.accounts import AccountState
@@ -39,7 +40,6 @@ RATE_LIMIT_SECONDS = 20.0
 """How long an account rests after a 429 that does not say; OpenAI's shortest window is a minute."""
 QUOTA_SECONDS = 600.0
 """The same for a used-up quota: long enough not to hammer, short enough to notice a top-up."""
-SECONDS_MAX = 10**10
 WINDOWS = ("primary", "secondary")
 
 
@@ -100,10 +100,10 @@ def _refused(status: int, content_type: str, body: bytes, *, is_json: bool) -> U
 
 def _quota_end(error: Mapping[str, object], said: Mapping[str, str], now: datetime) -> datetime:
     """When a used-up quota comes back: as the body, the exhausted windows, or Retry-After say."""
-    at = _time(error.get("resets_at"))
+    at = moment(error.get("resets_at"))
     if at is not None:
         return at
-    seconds = _number(error.get("resets_in_seconds"))
+    seconds = number(error.get("resets_in_seconds"))
     if seconds is not None:
         return now + timedelta(seconds=seconds)
     return _window_end(said) or _retry_after(said, now) or now + timedelta(seconds=QUOTA_SECONDS)
@@ -115,17 +115,17 @@ def _rate_end(said: Mapping[str, str], now: datetime) -> datetime:
 
 def _window_end(said: Mapping[str, str]) -> datetime | None:
     """The last reset of the windows that a ChatGPT account has used up."""
-    full = [name for name in WINDOWS if (_number(said.get(f"x-codex-{name}-used-percent")) or 0) >= 100]
-    ends = [_time(said.get(f"x-codex-{name}-reset-at")) for name in full]
+    full = [name for name in WINDOWS if (number(said.get(f"x-codex-{name}-used-percent")) or 0) >= 100]
+    ends = [moment(said.get(f"x-codex-{name}-reset-at")) for name in full]
     return max((end for end in ends if end is not None), default=None)
 
 
 def _retry_after(said: Mapping[str, str], now: datetime) -> datetime | None:
-    milliseconds = _number(said.get("retry-after-ms"))
+    milliseconds = number(said.get("retry-after-ms"))
     if milliseconds is not None:
         return now + timedelta(milliseconds=milliseconds)
     value = said.get("retry-after")
-    seconds = _number(value)
+    seconds = number(value)
     if seconds is not None:
         return now + timedelta(seconds=seconds)
     try:
@@ -144,22 +144,6 @@ def _error_object(content: Mapping[str, object] | None) -> Mapping[str, object]:
 def _codes(error: Mapping[str, object]) -> set[str]:
     code, _ = read_error(error)
     return {value for value in (code, error.get("type")) if isinstance(value, str)}
-
-
-def _number(value: object) -> float | None:
-    """A duration, moment or share that can be reckoned with: finite, not negative, within a datetime's reach."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < SECONDS_MAX else None
-
-
-def _time(value: object) -> datetime | None:
-    seconds = _number(value)
-    return None if seconds is None or not seconds else datetime.fromtimestamp(seconds, UTC)
 
 
 def _seconds(until: datetime, now: datetime) -> float:

@@ -4,6 +4,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from proxy.accounts.opening import Accounts, open_accounts
 from proxy.accounts.pool import AccountPool
 from proxy.demo_upstream import serving
 from proxy.demo_upstream.running import Serving
@@ -11,12 +12,12 @@ from proxy.outgoing import Outgoing
 from proxy.records.secrets import SecretBox
 from servicekit.database import create_engine
 from servicekit.listening import Listen
-from tests.proxy.accounts.world import World
+from tests.proxy.accounts.world import SETTINGS, World
 
 
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(database_url, connections_max=5, application_name="test accounts")
+    engine = create_engine(database_url, connections_max=10, application_name="test accounts")
     yield engine
     await engine.dispose()
 
@@ -44,18 +45,24 @@ def world(engine: AsyncEngine, box: SecretBox, demo: Serving) -> World:
 
 
 @pytest.fixture
-async def pool(engine: AsyncEngine, box: SecretBox, outgoing: Outgoing) -> AsyncIterator[AccountPool]:
-    """A running pool; accounts are added while it runs."""
-    pool = AccountPool(engine, box, outgoing)
-    await pool.start()
-    yield pool
-    await pool.stop()
+async def running(engine: AsyncEngine, box: SecretBox, outgoing: Outgoing) -> AsyncIterator[Accounts]:
+    """A replica's accounts; they are added while it runs."""
+    async with open_accounts(engine, SETTINGS, box, outgoing) as accounts:
+        yield accounts
 
 
 @pytest.fixture
-async def other_pool(engine: AsyncEngine, box: SecretBox, outgoing: Outgoing) -> AsyncIterator[AccountPool]:
-    """The pool of another replica."""
-    pool = AccountPool(engine, box, outgoing)
-    await pool.start()
-    yield pool
-    await pool.stop()
+async def other_running(engine: AsyncEngine, box: SecretBox, outgoing: Outgoing) -> AsyncIterator[Accounts]:
+    """Another replica's."""
+    async with open_accounts(engine, SETTINGS, box, outgoing) as accounts:
+        yield accounts
+
+
+@pytest.fixture
+def pool(running: Accounts) -> AccountPool:
+    return running.pool
+
+
+@pytest.fixture
+def other_pool(other_running: Accounts) -> AccountPool:
+    return other_running.pool

@@ -11,13 +11,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy.accounts import pool as pool_module
+from proxy.accounts.opening import open_accounts
 from proxy.accounts.pool import AccountPool
-from proxy.errors import NoAccounts
+from proxy.errors import NoAccounts, UpstreamFailed
 from proxy.outgoing import Outgoing
 from proxy.records import write
 from proxy.records.accounts import AccountState
 from proxy.records.secrets import SecretBox, SecretKeyUnusable
-from tests.proxy.accounts.world import World, select_eventually
+from tests.proxy.accounts.world import SETTINGS, World, select_eventually
 from tests.support.waiting import eventually
 
 CHANGE_SECONDS_MAX = 1.0
@@ -94,11 +95,9 @@ async def test_a_limit_survives_a_restart(
     account = await world.account(await world.add_static("one"))
     await select_eventually(pool)
     await pool.mark_limited(account, AccountState.QUOTA_EXCEEDED, soon(600))
-    restarted = AccountPool(engine, box, outgoing)
-    await restarted.start()
-    with pytest.raises(NoAccounts, match="1 quota_exceeded"):
-        restarted.select("m", NONE)
-    await restarted.stop()
+    async with open_accounts(engine, SETTINGS, box, outgoing) as restarted:
+        with pytest.raises(NoAccounts, match="1 quota_exceeded"):
+            restarted.pool.select("m", NONE)
 
 
 async def test_a_shorter_limit_does_not_end_a_longer_one(pool: AccountPool, world: World) -> None:
@@ -132,7 +131,7 @@ async def test_a_failing_account_goes_last_and_comes_back(pool: AccountPool, wor
     one, two = await world.add_static("one"), await world.add_static("two")
     await eventually(lambda: is_usable(pool, two))
     failing = await world.account(one)
-    pool.note_failure(failing)
+    pool.note_failure(failing, UpstreamFailed())
     assert [pool.select("m", NONE).account_id for _ in range(3)] == [two] * 3
     assert pool.select("m", frozenset([two])).account_id == one
     pool.note_success(failing)
@@ -147,7 +146,7 @@ async def test_changes_are_heard_again_after_the_connection_was_lost(
     async with engine.connect() as connection:
         ended = await connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE '%listen%proxy_accounts%'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE '%listen%proxy\\_%'"
                 " AND pid <> pg_backend_pid() AND datname = current_database()"
             )
         )
@@ -191,9 +190,10 @@ async def test_a_state_of_a_later_version_does_not_stop_the_following(
 
 async def test_a_wrong_key_stops_the_start_with_one_line(world: World, engine: AsyncEngine, outgoing: Outgoing) -> None:
     await world.add_static("one")
-    other = AccountPool(engine, SecretBox(Fernet.generate_key(), "the key file /x/proxy.key"), outgoing)
+    strange = SecretBox(Fernet.generate_key(), "the key file /x/proxy.key")
     with pytest.raises(SecretKeyUnusable, match=r"another key than that in the key file /x/proxy\.key"):
-        await other.start()
+        async with open_accounts(engine, SETTINGS, strange, outgoing):
+            pass
 
 
 async def test_an_account_of_another_key_is_left_out_of_a_running_worker(pool: AccountPool, world: World) -> None:

@@ -11,13 +11,14 @@ from aiohttp import web
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from proxy.accounts.opening import open_accounts
 from proxy.accounts.pool import AccountPool
 from proxy.outgoing import Outgoing
 from proxy.records import write
 from proxy.records.accounts import Account, AccountState, OAuthCredentials
 from proxy.records.secrets import SecretBox
 from servicekit.listening import Listen, bind
-from tests.proxy.accounts.world import World, select_eventually, status_at_upstream
+from tests.proxy.accounts.world import SETTINGS, World, select_eventually, status_at_upstream
 from tests.support.waiting import eventually
 
 
@@ -149,13 +150,11 @@ async def test_a_pair_that_could_not_be_stored_is_kept_and_stored_later(
 async def test_a_kept_pair_is_stored_when_the_worker_stops(
     world: World, engine: AsyncEngine, box: SecretBox, outgoing: Outgoing
 ) -> None:
-    pool = AccountPool(engine, box, outgoing)
-    await pool.start()
-    account = await expired(pool, world)
-    await forbid_updates(engine)
-    assert not await pool.refresh(account, 1)
-    await allow_updates(engine)
-    await pool.stop()
+    async with open_accounts(engine, SETTINGS, box, outgoing) as running:
+        account = await expired(running.pool, world)
+        await forbid_updates(engine)
+        assert not await running.pool.refresh(account, 1)
+        await allow_updates(engine)
     assert (await world.account("one")).token_version == 2
 
 

@@ -8,12 +8,15 @@ from aiohttp import ClientSession, ClientTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy.accounts.pool import AccountPool
+from proxy.config import ProxySettings
 from proxy.demo_upstream.running import Serving
 from proxy.errors import NoAccounts
 from proxy.records import read, write
 from proxy.records.accounts import Account, AccountState, ApiKeyCredentials, NewAccount, OAuthCredentials
 from proxy.records.secrets import SecretBox
 from tests.support.waiting import eventually
+
+SETTINGS = ProxySettings(usage_refresh_seconds=0.2)
 
 
 @dataclass(frozen=True, slots=True)
