@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from proxy.demo_upstream.behaviours import Behaviour, BehaviourQueue, BehaviourUnknown
 from proxy.demo_upstream.book import Book
 from proxy.demo_upstream.credentials import Credentials
 from proxy.demo_upstream.refusals import error
+from proxy.demo_upstream.usage import DemoUsage, UsageBook
 
 
 class BehavioursBody(BaseModel):
@@ -34,10 +35,26 @@ class CredentialsBody(BaseModel):
     expired: list[str] = []
 
 
+class UsageBody(BaseModel):
+    """What a credential is told of its windows from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    credential: str
+    primary_percent: NonNegativeFloat | None = None
+    secondary_percent: NonNegativeFloat | None = None
+    reset_seconds: NonNegativeInt = 3_600
+    balance: str | None = None
+    sends_headers: bool = False
+    status: Annotated[int, Field(ge=200, le=599)] = 200
+
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
-def control_routes(book: Book, behaviours: BehaviourQueue, credentials: Credentials) -> list[web.RouteDef]:
+def control_routes(
+    book: Book, behaviours: BehaviourQueue, credentials: Credentials, usage: UsageBook
+) -> list[web.RouteDef]:
     """The routes under `/demo`."""
 
     async def show_book(_request: web.Request) -> web.Response:
@@ -67,12 +84,21 @@ def control_routes(book: Book, behaviours: BehaviourQueue, credentials: Credenti
         _apply(credentials, body)
         return web.json_response({"strict": credentials.strict})
 
+    async def tell_usage(request: web.Request) -> web.Response:
+        try:
+            body = await _body(request, UsageBody)
+        except ValidationError as exc:
+            return error(400, "invalid_request", str(exc))
+        usage.tell({body.credential: DemoUsage(**body.model_dump(exclude={"credential"}))})
+        return web.Response(status=204)
+
     return [
         web.get("/demo/book", show_book),
         web.delete("/demo/book", clear_book),
         web.post("/demo/behaviours", queue_behaviours),
         web.delete("/demo/behaviours", clear_behaviours),
         web.post("/demo/credentials", set_credentials),
+        web.post("/demo/usage", tell_usage),
     ]
 
 

@@ -2,9 +2,11 @@
 
     POST /v1/responses, /v1/responses/compact     GET /v1/models      the API
     POST /oauth/token                                                 rotating token pairs
+    GET  /api/codex/usage                                             a credential's usage windows
     GET, DELETE /demo/book                                            what was reported as used
     POST, DELETE /demo/behaviours                                     misbehaviours for the next requests
     POST /demo/credentials                                            what is accepted
+    POST /demo/usage                                                  what a credential is told of its windows
 
 `x-demo-words: n` sets how many words an answer has, `x-demo-behaviour` how one request goes wrong.
 """
@@ -27,6 +29,7 @@ from proxy.demo_upstream.models import MODELS, is_model
 from proxy.demo_upstream.refusals import error, refusal, web_page
 from proxy.demo_upstream.scripts import json_script, stream_script
 from proxy.demo_upstream.sending import send
+from proxy.demo_upstream.usage import UsageBook
 
 BODY_BYTES_MAX = 64 * 1024 * 1024
 """Twice what the proxy lets through, so that its own bound is the one that is met."""
@@ -42,6 +45,7 @@ class DemoUpstream:
         self.book = Book()
         self.behaviours = BehaviourQueue()
         self.credentials = Credentials(time.monotonic, strict=strict)
+        self.usage = UsageBook()
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BYTES_MAX)
@@ -52,7 +56,8 @@ class DemoUpstream:
                 web.post("/v1/responses/compact", self._compact),
                 web.get("/v1/models", self._models),
                 web.post("/oauth/token", self._token),
-                *control_routes(self.book, self.behaviours, self.credentials),
+                web.get("/api/codex/usage", self._usage),
+                *control_routes(self.book, self.behaviours, self.credentials, self.usage),
             ]
         )
         return app
@@ -83,7 +88,8 @@ class DemoUpstream:
         else:
             script = json_script(given, behaviour, is_compact=is_compact)
         pause = behaviour.pause_seconds
-        return await send(request, script, _api_headers(), pause_seconds=pause, entry=entry, book=self.book)
+        headers = _api_headers() | self.usage.of(_bearer(request)).headers(time.time())
+        return await send(request, script, headers, pause_seconds=pause, entry=entry, book=self.book)
 
     def _open(self, request: web.Request) -> Entry:
         number = uuid4().hex
@@ -110,6 +116,15 @@ class DemoUpstream:
             return error(401, "invalid_api_key", "Incorrect API key provided.")
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS]
         return web.json_response({"object": "list", "data": data})
+
+    async def _usage(self, request: web.Request) -> web.Response:
+        self.usage.fetches += 1
+        if not self.credentials.accepts(_bearer(request)):
+            return error(401, "invalid_api_key", "Incorrect API key provided, or an access token that has expired.")
+        told = self.usage.of(_bearer(request))
+        if told.status != 200:
+            return error(told.status, "server_error", "The demo upstream was told to fail.", kind="server_error")
+        return web.json_response(told.payload(time.time()))
 
     async def _token(self, request: web.Request) -> web.Response:
         fields = await _fields(request)

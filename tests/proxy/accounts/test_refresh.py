@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -16,9 +16,11 @@ from proxy.accounts.pool import AccountPool
 from proxy.outgoing import Outgoing
 from proxy.records import write
 from proxy.records.accounts import Account, AccountState, OAuthCredentials
+from proxy.records.locks import lock
 from proxy.records.secrets import SecretBox
 from servicekit.listening import Listen, bind
 from tests.proxy.accounts.world import SETTINGS, World, select_eventually, status_at_upstream
+from tests.support.daemons import someone_waits
 from tests.support.waiting import eventually
 
 
@@ -180,6 +182,66 @@ async def test_a_new_pair_ends_what_another_replica_concluded_from_the_old_one(
     assert (await world.account("one")).state is AccountState.ACTIVE
 
 
+async def test_replicas_that_meet_a_401_at_once_refresh_once(
+    pool: AccountPool, other_pool: AccountPool, world: World
+) -> None:
+    """B6."""
+    account = await expired(pool, world)
+    await select_eventually(other_pool)
+    refreshed = await asyncio.gather(*(each.refresh(account, 1) for each in (pool, other_pool, pool, other_pool)))
+    assert refreshed == [True] * 4
+    assert world.demo.upstream.credentials.refreshes == 1
+    assert (await world.account("one")).state is AccountState.ACTIVE
+    for each in (pool, other_pool):
+        assert await status_at_upstream(each, account) == 200
+
+
+async def test_a_replica_that_waited_out_a_refusal_does_not_ask_again(
+    pool: AccountPool, other_pool: AccountPool, world: World
+) -> None:
+    """B6: a definite refusal holds for all of them."""
+    asked: list[str] = []
+
+    async def refuse(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({"error": "invalid_grant"}, status=400)
+
+    async with serving_token(refuse) as url:
+        await world.add_oauth("one", token_url=url)
+        account = await select_eventually(pool)
+        await select_eventually(other_pool)
+        assert await asyncio.gather(*(each.refresh(account, 1) for each in (pool, other_pool))) == [False, False]
+    assert len(asked) == 1
+
+
+async def test_a_dead_replica_lets_go_of_the_account(
+    pool: AccountPool, world: World, engine: AsyncEngine, database_url: str
+) -> None:
+    """B6: its connection held the lock."""
+    account = await expired(pool, world)
+    taken = asyncio.Event()
+
+    async def hold() -> None:
+        name = f"proxy refresh {account.account_id}"
+        async with lock(engine, name, wait_seconds=0, hold_seconds_max=60):
+            taken.set()
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(hold())
+    await taken.wait()
+    waiting = asyncio.create_task(pool.refresh(account, 1))
+    await someone_waits(database_url)
+    assert world.demo.upstream.credentials.refreshes == 0
+    async with engine.connect() as connection:
+        await connection.execute(
+            text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+        )
+    assert await waiting
+    assert world.demo.upstream.credentials.refreshes == 1
+    holder.cancel()
+    await asyncio.gather(holder, return_exceptions=True)
+
+
 async def forbid_updates(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE proxy.accounts ADD CONSTRAINT shut CHECK (token_version < 2)"))
@@ -197,6 +259,13 @@ async def answering(status: int, body: str) -> AsyncIterator[str]:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(status=status, text=body, content_type="application/json")
 
+    async with serving_token(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_token(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """The URL of a token endpoint."""
     app = web.Application()
     app.router.add_post("/token", answer)
     runner = web.AppRunner(app)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.accounts.selection import Candidate, Chosen, NoneUsable, Routing, choose
+from proxy.accounts.selection import DEFAULT, Candidate, Chosen, NoneUsable, Routing, choose
 from proxy.accounts.standing import BACK_OFF_SECONDS_MAX, Standing, failed, succeeded, took_turn
 from proxy.accounts.stickiness import sticky_key
 from proxy.records.accounts import LIMITED, Account, AccountKind, AccountState
@@ -96,7 +96,7 @@ def may_serve(candidate: Candidate, tried: frozenset[str]) -> bool:
     return is_active and candidate.is_readable and chosen.account_id not in tried
 
 
-def turns(found: Sequence[Candidate], count: int, routing: Routing = Routing()) -> list[str]:
+def turns(found: Sequence[Candidate], count: int, routing: Routing = DEFAULT) -> list[str]:
     """The ids of the accounts that serve one after the other."""
     now = {candidate.account.account_id: candidate for candidate in found}
     taken = []

@@ -14,6 +14,7 @@ from proxy.errors import NoAccounts
 from proxy.records import read, write
 from proxy.records.accounts import Account, AccountState, ApiKeyCredentials, NewAccount, OAuthCredentials
 from proxy.records.secrets import SecretBox
+from proxy.records.usage_samples import list_fetches
 from tests.support.waiting import eventually
 
 SETTINGS = ProxySettings(usage_refresh_seconds=0.2)
@@ -31,11 +32,13 @@ class World:
         async with self.engine.begin() as connection:
             return await write.add_account(connection, new, self.box)
 
-    async def add_static(self, name: str) -> str:
+    async def add_static(self, name: str, *, reports_usage: bool = False) -> str:
         self.demo.upstream.credentials.make_known(access=[f"key-of-{name}"], refresh=[])
-        return await self.add(NewAccount(name, self.demo.base_url, ApiKeyCredentials(f"key-of-{name}")))
+        usage_url = f"{self.demo.url}/api/codex/usage" if reports_usage else ""
+        credentials = ApiKeyCredentials(f"key-of-{name}")
+        return await self.add(NewAccount(name, self.demo.base_url, credentials, usage_url=usage_url))
 
-    async def add_oauth(self, name: str, *, token_url: str = "") -> str:
+    async def add_oauth(self, name: str, *, token_url: str = "", reports_usage: bool = False) -> str:
         self.demo.upstream.credentials.make_known(access=[f"first-{name}"], refresh=[f"refresh-{name}"])
         return await self.add(
             NewAccount(
@@ -45,12 +48,18 @@ class World:
                 token_url=token_url or f"{self.demo.url}/oauth/token",
                 client_id="test",
                 chatgpt_account_id="workspace",
+                usage_url=f"{self.demo.url}/api/codex/usage" if reports_usage else "",
             )
         )
 
     async def account(self, name: str) -> Account:
         async with self.engine.connect() as connection:
             return await read.get_account(connection, name)
+
+    async def fetched(self, account_id: str) -> bool:
+        """Whether the account was asked for its usage."""
+        async with self.engine.connect() as connection:
+            return account_id in await list_fetches(connection)
 
     async def stored_tokens(self, account_id: str) -> OAuthCredentials:
         async with self.engine.connect() as connection:
