@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.cli.account_input import credentials_from_options, read_secrets
+from proxy.cli.account_listing import listed_json, listed_table, read_listed
 from proxy.config import ProxySettings, load_proxy_settings
 from proxy.records import read, write
-from proxy.records.accounts import Account, AccountError, AccountState, ApiKeyCredentials, NewAccount
+from proxy.records.accounts import AccountError, AccountState, ApiKeyCredentials, NewAccount
 from proxy.records.codex_auth import account_from_codex
 from proxy.records.secrets import SecretBox, load_secret_box
 from servicekit.database import create_engine
@@ -70,11 +69,12 @@ def import_codex(
 @app.command("list")
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False) -> None:
     """List the accounts, without their secrets."""
-    accounts = _run(load_proxy_settings(), read.list_accounts)
+    listed = _run(load_proxy_settings(), read_listed)
+    now = datetime.now(UTC)
     if as_json:
-        typer.echo(json.dumps([_as_json(account) for account in accounts], indent=2))
+        typer.echo(json.dumps([listed_json(each, now) for each in listed], indent=2))
     else:
-        Console().print(_table(accounts))
+        Console().print(listed_table(listed, now))
 
 
 @app.command()
@@ -159,19 +159,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as exc:
         raise AccountError(f"cannot read {path}: {exc.strerror}") from exc
-
-
-def _as_json(account: Account) -> dict[str, object]:
-    shown = {**asdict(account), "state": account.state_at(datetime.now(UTC))}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in shown.items()}
-
-
-def _table(accounts: tuple[Account, ...]) -> Table:
-    table = Table("name", "kind", "state", "until", "base URL", title=None if accounts else "no account is configured")
-    now = datetime.now(UTC)
-    for account in accounts:
-        state = account.state_at(now)
-        until = f"{account.until:%Y-%m-%d %H:%M:%SZ}" if account.until is not None and state.is_limited else ""
-        why = f"{state} ({account.state_reason})" if account.state_reason else str(state)
-        table.add_row(account.name, "demo" if account.is_demo else str(account.kind), why, until, account.base_url)
-    return table

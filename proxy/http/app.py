@@ -125,7 +125,8 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
         accounts = await stack.enter_async_context(open_accounts(engine, settings, secret_box, outgoing))
         pool = accounts.pool
         request_log = await stack.enter_async_context(RequestLogWriter(engine, settings))
-        runner = await stack.enter_async_context(open_runner(settings, connection, pool, request_log))
+        prices = accounts.operator_settings.prices
+        runner = await stack.enter_async_context(open_runner(settings, connection, pool, request_log, prices))
         quota = DataClient(connection)
         services = Services(
             settings=settings,

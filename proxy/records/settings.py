@@ -58,7 +58,7 @@ ModelPattern = Annotated[str, AfterValidator(_model_pattern)]
 
 
 @dataclass(frozen=True, slots=True)
-class PriceOverride:
+class ModelPrices:
     """A model's prices in USD per million tokens; without `cached_input` cached tokens cost what others do."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -80,7 +80,7 @@ class OperatorSettings:
     hide_pool_limits: bool = False
     """Callers are not told how much of the accounts' windows is used."""
     request_log_retention_days: Annotated[int, Field(gt=0, le=RETENTION_DAYS_MAX)] = 30
-    price_overrides: Annotated[Mapping[ModelPattern, PriceOverride], Field(max_length=PRICE_OVERRIDES_MAX)] = field(
+    price_overrides: Annotated[Mapping[ModelPattern, ModelPrices], Field(max_length=PRICE_OVERRIDES_MAX)] = field(
         default_factory=dict
     )
     """Model pattern to prices, where the built-in price list is wrong or knows none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -109,11 +109,14 @@ class RequestRunner:
 
 @asynccontextmanager
 async def open_runner(
-    settings: ProxySettings, connection: Connection, accounts: AccountPool, request_log: RequestLogWriter
+    settings: ProxySettings,
+    connection: Connection,
+    accounts: AccountPool,
+    request_log: RequestLogWriter,
+    prices: Callable[[], PriceBook],
 ) -> AsyncIterator[RequestRunner]:
     """Everything that running requests need. Closing it ends them, then delivers what they have settled."""
     quota = DataClient(connection)
-    book = PriceBook(settings.price_overrides)
     hold_errors = HoldErrors(settings.metric_models_max)
     async with (
         Upstream(settings) as upstream,
@@ -130,7 +133,7 @@ async def open_runner(
                 accounts=accounts,
                 upstream=upstream,
                 request_log=request_log,
-                prices=lambda: book,
+                prices=prices,
                 hold_errors=hold_errors,
             )
         ) as runner,

@@ -15,9 +15,9 @@ from proxy.following import following
 from proxy.operator_settings import SettingsCache
 from proxy.records.changes import Channel
 from proxy.records.settings import (
+    ModelPrices,
     OperatorSettings,
     OperatorSettingsInvalid,
-    PriceOverride,
     RoutingStrategy,
     SettingsConflict,
     parse_settings,
@@ -39,8 +39,8 @@ async def test_without_a_row_the_environments_defaults_hold(connection: AsyncCon
 
 async def test_what_is_written_is_read_again(connection: AsyncConnection) -> None:
     prices = {
-        "gpt-5*": PriceOverride(Decimal("1.25"), Decimal(10), Decimal("0.125")),
-        "mine": PriceOverride(Decimal(0), Decimal("0.1")),
+        "gpt-5*": ModelPrices(Decimal("1.25"), Decimal(10), Decimal("0.125")),
+        "mine": ModelPrices(Decimal(0), Decimal("0.1")),
     }
     settings = OperatorSettings(sticky=False, price_overrides=prices)
     assert await write_settings(connection, settings, expected_version=0) == 1
@@ -104,7 +104,7 @@ def test_what_cannot_be_used_is_named(content: Mapping[str, Any], says: str) -> 
 
 
 def test_json_and_settings_are_each_others_inverse() -> None:
-    settings = OperatorSettings(price_overrides={"gpt-5*": PriceOverride(Decimal("0.1"), Decimal("1e-3"))})
+    settings = OperatorSettings(price_overrides={"gpt-5*": ModelPrices(Decimal("0.1"), Decimal("1e-3"))})
     assert parse_settings(settings_json(settings)) == settings
 
 
