@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from proxy.cli import main
@@ -149,3 +151,31 @@ def test_the_database_of_a_running_stack_is_found(
     (data_dir / "stack.json").write_text(json.dumps(stack))
     assert accounts("add", "one", *BASE, *KEY).code == 0
     assert (data_dir / "proxy.key").exists()
+
+
+def test_the_listing_shows_windows_their_age_and_the_last_error(accounts: Accounts, database_url: str) -> None:
+    accounts("add", "one", *BASE, *KEY)
+    account_id = listed(accounts)[0]["account_id"]
+    statements = (
+        "INSERT INTO proxy.usage_samples (sample_id, account_id, usage_window, used_percent, window_minutes,"
+        " reset_time, sample_time, source) VALUES (gen_random_uuid(), '{0}', 'primary', 41.6, 300,"
+        " now() + interval '1 hour', now() - interval '3 minutes', 'fetch')",
+        "INSERT INTO proxy.account_standings VALUES ('{0}', 1, now(), now(), 'upstream_error: it broke', now())",
+        "INSERT INTO proxy.usage_fetches VALUES ('{0}', now(), 'status 500')",
+    )
+    asyncio.run(execute(database_url, [statement.format(account_id) for statement in statements]))
+    shown = " ".join(accounts("list").stdout.split())
+    assert "42 %" in shown
+    account = listed(accounts)[0]
+    assert account["last_error"] == "upstream_error: it broke; usage: status 500"
+    windows = account["windows"]
+    assert isinstance(windows, dict)
+    assert (windows["primary"]["used_percent"], windows["primary"]["window_minutes"]) == (41.6, 300)
+    assert 180 <= windows["primary"]["age_seconds"] < 240
+
+
+async def execute(database_url: str, statements: list[str]) -> None:
+    connection = await asyncpg.connect(database_url)
+    for statement in statements:
+        await connection.execute(statement)
+    await connection.close()

@@ -94,3 +94,18 @@ def test_the_input_counts_by_its_text_and_an_image_by_itself() -> None:
 
 def test_the_same_request_is_answered_with_the_same_words() -> None:
     assert answer("resp_1", 0, ASK, None).words == answer("resp_2", 9, ASK, None).words
+
+
+async def test_a_credential_is_told_its_windows_by_the_usage_endpoint_and_in_headers(http: ClientSession) -> None:
+    told = {"credential": "demo-key", "primary_percent": 40, "balance": "3", "sends_headers": True}
+    async with http.post("/demo/usage", json=told) as response:
+        assert response.status == 204
+    async with http.get("/api/codex/usage") as response:
+        usage = await response.json()
+    assert usage["rate_limit"]["primary_window"]["used_percent"] == 40
+    assert usage["rate_limit"]["secondary_window"] is None
+    assert usage["credits"]["balance"] == "3"
+    async with http.post("/v1/responses", json=ASK) as response:
+        assert response.headers["x-codex-primary-used-percent"] == "40.0"
+    async with http.post("/demo/usage", json={"credential": "demo-key", "windows": 1}) as response:
+        assert response.status == 400
