@@ -101,7 +101,7 @@ def _window_json(window: WindowUsage, now: datetime) -> dict[str, object]:
 
 def _window_line(name: UsageWindow, window: WindowUsage, now: datetime) -> str:
     reset = f", resets {window.reset_time:%m-%d %H:%MZ}" if window.reset_time and window.reset_time > now else ""
-    return f"{name} {window.used_percent_at(now):.0f} %{reset}, {_short(_age_seconds(window, now))} old"
+    return f"{name} {window.used_percent_at(now):.0f}%{reset}, {_short(_age_seconds(window, now))} old"
 
 
 def _age_seconds(window: WindowUsage, now: datetime) -> int:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import cast
 
+import asyncpg
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -30,14 +32,33 @@ async def lock(
     Raises `LockBusy` after `wait_seconds` (0: at once), `TimeoutError` where the block takes longer than
     `hold_seconds_max`, and the database's errors.
     """
-    async with asyncio.timeout(wait_seconds + hold_seconds_max + LETTING_GO_SECONDS), engine.connect() as connection:
-        # The pool is for short work: this one may be kept while a provider takes its time.
+    async with (
+        asyncio.timeout(wait_seconds + hold_seconds_max + LETTING_GO_SECONDS),
+        _apart(engine) as connection,
+        connection.begin(),
+    ):
+        await _set(connection, "idle_in_transaction_session_timeout", hold_seconds_max + LETTING_GO_SECONDS)
+        await _take(connection, name, wait_seconds)
+        async with asyncio.timeout(hold_seconds_max):
+            yield connection
+
+
+@asynccontextmanager
+async def _apart(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection beside the pool, which is for short work: this one is kept while a provider takes its time."""
+    async with AsyncExitStack() as stack:
+        connection = await engine.connect()
+        raw = await connection.get_raw_connection()
+        # SQLAlchemy drops a detached connection that failed without closing it.
+        stack.callback(_end, cast("asyncpg.Connection[asyncpg.Record]", raw.driver_connection))
+        stack.push_async_callback(connection.close)
         await connection.run_sync(lambda held: held.detach())
-        async with connection.begin():
-            await _set(connection, "idle_in_transaction_session_timeout", hold_seconds_max + LETTING_GO_SECONDS)
-            await _take(connection, name, wait_seconds)
-            async with asyncio.timeout(hold_seconds_max):
-                yield connection
+        yield connection
+
+
+def _end(driver: asyncpg.Connection[asyncpg.Record]) -> None:
+    if not driver.is_closed():
+        driver.terminate()
 
 
 async def _take(connection: AsyncConnection, name: str, wait_seconds: float) -> None:

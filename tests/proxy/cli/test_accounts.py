@@ -165,7 +165,7 @@ def test_the_listing_shows_windows_their_age_and_the_last_error(accounts: Accoun
     )
     asyncio.run(execute(database_url, [statement.format(account_id) for statement in statements]))
     shown = " ".join(accounts("list").stdout.split())
-    assert "42 %" in shown
+    assert "42%" in shown
     account = listed(accounts)[0]
     assert account["last_error"] == "upstream_error: it broke; usage: status 500"
     windows = account["windows"]
