@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from dashboard import failures
-from dashboard.api import accounts, api_keys, auth, health, request_logs
+from dashboard.api import accounts, api_keys, audit, auth, health, request_logs, sessions, totp
 from dashboard.api.schema import ErrorAnswer
 from dashboard.auth import cookies
 from dashboard.auth.bootstrap import BootstrapToken
@@ -35,11 +35,19 @@ from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
 from servicekit.database import create_engine
 from servicekit.migrations import Migrations, require_current
+from servicekit.sealing import Sealer, load_key
 
 MIGRATIONS = Migrations("dashboard")
 READY_SECONDS_MAX = 2.0
 
-BEHIND_SIGN_IN: tuple[APIRouter, ...] = (request_logs.router, api_keys.router, accounts.router)
+BEHIND_SIGN_IN: tuple[APIRouter, ...] = (
+    totp.router,
+    sessions.router,
+    request_logs.router,
+    api_keys.router,
+    accounts.router,
+    audit.router,
+)
 
 
 def create_api(page_directory: Path = BUILT_PAGE) -> FastAPI:
@@ -80,27 +88,39 @@ def create_app(services: Services, page_directory: Path = BUILT_PAGE) -> ASGIApp
 
 
 @asynccontextmanager
-async def open_services(settings: DashboardSettings) -> AsyncIterator[Services]:
-    """Open what the routes need; quotad may be away, the database may not.
+async def open_database(settings: DashboardSettings) -> AsyncIterator[Database]:
+    """The database alone, at this program's schema.
 
     Raises `SchemaUnknown`, `DatabaseUrlInvalid`, `DatabaseUnavailable` and whatever the driver raises.
     """
-    async with AsyncExitStack() as stack:
-        engine = create_engine(
-            settings.database_url.get_secret_value(),
-            connections_max=settings.database_connections_max,
-            application_name="quota-dashboard",
-        )
-        stack.push_async_callback(engine.dispose)
+    engine = create_engine(
+        settings.database_url.get_secret_value(),
+        connections_max=settings.database_connections_max,
+        application_name="quota-dashboard",
+    )
+    try:
         async with asyncio.timeout(settings.database_seconds_max):
             await require_current(engine, MIGRATIONS)
-        quotad = await stack.enter_async_context(_quotad(settings))
+        yield Database(engine, settings.database_seconds_max)
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_services(settings: DashboardSettings) -> AsyncIterator[Services]:
+    """Open what the routes need; quotad may be away, database and key may not.
+
+    Raises `SecretKeyUnusable`, and what `open_database` raises.
+    """
+    key = load_key(settings.key_file, settings.secret_key.get_secret_value(), setting="DASHBOARD_SECRET_KEY")
+    async with open_database(settings) as database, _quotad(settings) as quotad:
         yield Services(
             settings=settings,
-            database=Database(engine, settings.database_seconds_max),
+            database=database,
             quotad=quotad,
             passwords=Passwords(PasswordHasher(), settings.hashes_max),
             bootstrap=BootstrapToken.given_or_new(settings.bootstrap_token.get_secret_value()),
+            sealer=Sealer(*key),
         )
 
 

@@ -15,7 +15,7 @@ from servicekit.settings import (
     require_database_url,
     require_pair,
 )
-from servicekit.stackfile import read_stack
+from servicekit.stackfile import data_dir, read_stack
 
 Seconds = Annotated[float, Field(gt=0, le=366 * 86_400)]
 Count = Annotated[int, Field(gt=0)]
@@ -61,6 +61,18 @@ class DashboardSettings(HttpServiceSettings):
     """Failed sign-ins of all addresses within a window: guessing from many addresses does not help."""
     attempts_seconds: Seconds = 900.0
     """Length of the window in which they are counted."""
+    code_attempts_max: Count = 20
+    """Wrong one-time passwords and recovery codes of all addresses within a window: six digits are soon guessed."""
+    totp_setup_seconds: Seconds = 600.0
+    """How long a secret that was shown can be confirmed."""
+    step_up_seconds: Seconds = 600.0
+    """What is dangerous needs the password or a code that was shown within this time."""
+    key_file: Path = Field(default_factory=lambda: data_dir() / "dashboard.key")
+    """Encrypts the secret of the one-time passwords; made with mode 0600 where it is missing."""
+    secret_key: SecretStr = SecretStr("")
+    """The content of the key file, where the environment carries it."""
+    audit_retention_seconds: Seconds = 365 * 86_400.0
+    """How long the dashboard's own changes are kept: a year."""
     hashes_max: Annotated[int, Field(gt=0, le=64)] = 2
     """Passwords that are hashed at a time: each takes 64 MiB."""
     body_bytes_max: Count = 256 * 1024

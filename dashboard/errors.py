@@ -7,14 +7,21 @@
     ├── NotSignedIn            401  not_signed_in         no session, or one that has ended
     ├── WrongPassword          401  wrong_password
     ├── WrongToken             401  wrong_token           not the bootstrap token
+    ├── TotpRequired           401  totp_required         the session has shown the password, and a code is due
+    ├── WrongCode              401  wrong_code            no code of this moment, no recovery code
+    ├── CodeSpent              401  code_spent            a right code that was used before
     ├── CsrfFailed             403  csrf_failed           the session's token is missing or wrong
     ├── CrossOrigin            403  cross_origin          another site's page sent it
+    ├── StepUpRequired         403  step_up_required      show the password or a code again, then repeat it
     ├── NotFound               404  not_found             no such path
-    ├── ResourceNotFound       404  resource_not_found    no such key
+    ├── ResourceNotFound       404  resource_not_found    no such key, no such session
     ├── MethodNotAllowed       405  method_not_allowed
     ├── BodyTimeout            408  body_timeout          the body did not arrive in time
     ├── PasswordNotSet         409  password_not_set      the first password is set with the bootstrap token
     ├── PasswordAlreadySet     409  password_already_set  the bootstrap token is spent
+    ├── TotpNotConfigured      409  totp_not_configured   one-time passwords are off
+    ├── TotpConfigured         409  totp_configured       they are on already
+    ├── TotpSetupMissing       409  totp_setup_missing    nothing to confirm, or its time is over
     ├── EtagMismatch           409  etag_mismatch         the edit was made on stale data: read again
     ├── LengthRequired         411  length_required
     ├── BodyTooLarge           413  body_too_large
@@ -22,6 +29,7 @@
     ├── TooManyAttempts        429  too_many_attempts     with Retry-After
     ├── InternalError          500  internal_error        a defect; the log has it
     ├── SecretLost             503  secret_lost           a key was made, the answer with its secret was lost
+    ├── TotpUnreadable         503  totp_unreadable       its secret was encrypted with another key
     ├── DatabaseUnavailable    503  database_unavailable  with Retry-After
     └── QuotadUnavailable      503  quotad_unavailable    with Retry-After
 
@@ -106,6 +114,30 @@ class WrongToken(DashboardError):
     default_message = "The bootstrap token is wrong: the service prints a new one at each start."
 
 
+class TotpRequired(DashboardError):
+    """The session has shown the password and has yet to show a code."""
+
+    status = 401
+    code = "totp_required"
+    default_message = "Enter a code of your authenticator app first."
+
+
+class WrongCode(DashboardError):
+    """Neither a code of this moment nor a recovery code."""
+
+    status = 401
+    code = "wrong_code"
+    default_message = "The code is wrong. Codes change every 30 seconds: check the clock of your phone."
+
+
+class CodeSpent(DashboardError):
+    """A right code, but every code is taken once."""
+
+    status = 401
+    code = "code_spent"
+    default_message = "This code was used already, or a later one was. Wait for the next."
+
+
 class CsrfFailed(DashboardError):
     """The header does not carry the session's token."""
 
@@ -120,6 +152,14 @@ class CrossOrigin(DashboardError):
     status = 403
     code = "cross_origin"
     default_message = "Requests from other sites are refused."
+
+
+class StepUpRequired(DashboardError):
+    """What is asked for is dangerous, and the session's last proof of who it is too old."""
+
+    status = 403
+    code = "step_up_required"
+    default_message = "Show that it is you, by POST /api/auth/step-up, and repeat the request."
 
 
 class NotFound(DashboardError):
@@ -168,6 +208,30 @@ class PasswordAlreadySet(DashboardError):
     status = 409
     code = "password_already_set"
     default_message = "The password is set already: sign in with it."
+
+
+class TotpNotConfigured(DashboardError):
+    """One-time passwords are off."""
+
+    status = 409
+    code = "totp_not_configured"
+    default_message = "One-time passwords are not set up."
+
+
+class TotpConfigured(DashboardError):
+    """One-time passwords are on already."""
+
+    status = 409
+    code = "totp_configured"
+    default_message = "One-time passwords are set up already: turn them off first."
+
+
+class TotpSetupMissing(DashboardError):
+    """The session has begun no set-up, or has taken too long."""
+
+    status = 409
+    code = "totp_setup_missing"
+    default_message = "There is no set-up to confirm, or its time is over: begin it again."
 
 
 class EtagMismatch(DashboardError):
@@ -233,6 +297,17 @@ class SecretLost(DashboardError):
         super().__init__(
             f"The key {api_key_id} was made, but the answer with its secret was lost. Delete it and make another."
         )
+
+
+class TotpUnreadable(DashboardError):
+    """The key that this service has is not the one that the secret was encrypted with."""
+
+    status = 503
+    code = "totp_unreadable"
+    default_message = (
+        "The secret of the one-time passwords was encrypted with another key: put the old key back, "
+        "or sign in with a recovery code."
+    )
 
 
 class Unavailable(DashboardError):

@@ -7,14 +7,16 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from dashboard.audit import operator_at
 from dashboard.auth.bootstrap import BootstrapToken
 from dashboard.auth.passwords import Passwords
-from dashboard.auth.sessions import Session
+from dashboard.auth.sessions import Caller, Session
 from dashboard.config import DashboardSettings
 from dashboard.database import Database
 from dashboard.errors import NotSignedIn
 from quotad.client.admin import AdminClient
 from quotad.client.connection import Connection
+from servicekit.sealing import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Services:
     quotad: Connection
     passwords: Passwords
     bootstrap: BootstrapToken
+    sealer: Sealer
 
 
 def services_of(request: Request) -> Services:
@@ -45,19 +48,20 @@ def signed_in(request: Request) -> Session:
     return session
 
 
-def address_of(request: Request) -> str:
-    """The caller's address; a trusted terminator's word for it was taken in before."""
-    return request.client.host if request.client else "unknown"
+def caller_of(request: Request) -> Caller:
+    """Where the request comes from; a trusted terminator's word for its address was taken in before."""
+    address = request.client.host if request.client else "unknown"
+    return Caller(address, request.headers.get("user-agent", ""))
 
 
 def admin_client(request: Request) -> AdminClient:
     """The admin API of quotad in the name of whoever is signed in."""
-    actor = f"operator session={signed_in(request).short_id} address={address_of(request)}"
+    actor = operator_at(signed_in(request), caller_of(request))
     return AdminClient(services_of(request).quotad, actor)
 
 
 ServicesNeeded = Annotated[Services, Depends(services_of)]
 SessionNeeded = Annotated[Session, Depends(signed_in)]
 SessionIfAny = Annotated["Session | None", Depends(session_of)]
-Address = Annotated[str, Depends(address_of)]
+CallerKnown = Annotated[Caller, Depends(caller_of)]
 Admin = Annotated[AdminClient, Depends(admin_client)]

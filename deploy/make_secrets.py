@@ -33,7 +33,8 @@ def _files(directory: Path) -> Mapping[str, Callable[[], str]]:
         "postgres_password": _token,
         "database_password": _token,
         "database_url": lambda: _database_url((directory / "database_password").read_text().strip()),
-        "proxy_secret_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "proxy_secret_key": _sealing_key,
+        "dashboard_secret_key": _sealing_key,
     }
 
 
@@ -43,6 +44,10 @@ def _database_url(password: str) -> str:
 
 def _environment() -> str:
     return f"QUOTAD_DATA_TOKEN={_token()}\nQUOTAD_ADMIN_TOKEN={_token()}"
+
+
+def _sealing_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def _token() -> str:

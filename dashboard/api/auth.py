@@ -10,7 +10,8 @@ from dashboard.auth import cookies, csrf, sign_in
 from dashboard.auth.sessions import NewSession, end_session
 from dashboard.auth.sessions import Session as LiveSession
 from dashboard.auth.store import password_is_set
-from dashboard.services import Address, Services, ServicesNeeded, SessionIfAny, SessionNeeded
+from dashboard.errors import NotSignedIn, TotpRequired
+from dashboard.services import CallerKnown, Services, ServicesNeeded, SessionIfAny, SessionNeeded
 
 router = APIRouter(prefix="/api/auth", tags=["auth"])
 
@@ -19,6 +20,9 @@ class Session(Answer):
     """Whether the caller is signed in, and what it needs to go on."""
 
     authenticated: bool
+    """True once everything was shown that has to be."""
+    totp_due: bool
+    """The password was right; a code is due before anything else answers."""
     password_set: bool
     """False until the first password is set with the bootstrap token."""
     csrf_token: str | None
@@ -46,15 +50,20 @@ async def get_session(services: ServicesNeeded, session: SessionIfAny) -> Sessio
     """Say who is asking; needs no session."""
     async with services.database.transaction() as connection:
         password_set = await password_is_set(connection)
-    return _session_answer(services, session, password_set=password_set)
+    return session_answer(services, session, password_set=password_set)
 
 
 @router.post("/login")
 async def login(
-    body: SignIn, request: Request, response: Response, services: ServicesNeeded, address: Address, old: SessionIfAny
+    body: SignIn,
+    request: Request,
+    response: Response,
+    services: ServicesNeeded,
+    caller: CallerKnown,
+    old: SessionIfAny,
 ) -> Session:
-    """Sign in; a session that the caller had ends."""
-    new = await sign_in.sign_in(services, body.password.get_secret_value(), address, old)
+    """Sign in; a session that the caller had ends. Where `totpDue` is true, `/api/auth/totp/verify` comes next."""
+    new = await sign_in.sign_in(services, body.password.get_secret_value(), caller, old)
     return _signed_in(services, request, response, new)
 
 
@@ -72,30 +81,36 @@ async def set_password(
     request: Request,
     response: Response,
     services: ServicesNeeded,
-    address: Address,
+    caller: CallerKnown,
     session: SessionIfAny,
 ) -> Session:
-    """Set the first password, or change it; all other sessions end, and the caller is signed in."""
+    """Set the first password and sign in, or change it: then all other sessions end, and the caller's goes on."""
     new_password = body.new_password.get_secret_value()
     if body.bootstrap_token is not None:
         token = body.bootstrap_token.get_secret_value()
-        new = await sign_in.set_first_password(services, token, new_password, address)
+        new = await sign_in.set_first_password(services, token, new_password, caller)
     else:
+        if session is None:
+            raise NotSignedIn
+        if session.is_totp_due:
+            raise TotpRequired
         csrf.require(request, session)
         current = body.current_password.get_secret_value() if body.current_password else ""
-        new = await sign_in.change_password(services, current, new_password, address)
+        new = await sign_in.change_password(services, current, new_password, caller, session)
     return _signed_in(services, request, response, new)
 
 
 def _signed_in(services: Services, request: Request, response: Response, new: NewSession) -> Session:
     cookies.put(response, request, new.secret, services.settings.session_seconds)
-    return _session_answer(services, new.session, password_set=True)
+    return session_answer(services, new.session, password_set=True)
 
 
-def _session_answer(services: Services, session: LiveSession | None, *, password_set: bool) -> Session:
+def session_answer(services: Services, session: LiveSession | None, *, password_set: bool = True) -> Session:
+    is_through = session is not None and not session.is_totp_due
     return Session(
-        authenticated=session is not None,
+        authenticated=is_through,
+        totp_due=session is not None and session.is_totp_due,
         password_set=password_set,
         csrf_token=session.csrf_token if session else None,
-        proxy_url=(services.settings.proxy_url or None) if session else None,
+        proxy_url=(services.settings.proxy_url or None) if is_through else None,
     )

@@ -1,4 +1,4 @@
-"""How often a password or token may be tried: counted in the database, so that restarts and replicas change nothing.
+"""How often a password, token or code may be tried: counted in the database, so that replicas share the count.
 
 An attempt is counted before it is checked and given back when it was right; so at no moment can more be under way
 than are allowed.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -17,18 +18,33 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dashboard.errors import TooManyAttempts
 from dashboard.tables import attempt_windows as windows
 
-ALL = "all"
 IPV6_PREFIX = 64
 """One household or machine: single addresses within it cost nothing."""
 
 
+class Guessed(StrEnum):
+    """What is tried. Each is counted by itself: a right password must not give wrong codes back."""
+
+    PASSWORD = ""
+    CODE = "code "
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How many attempts a window of this length admits."""
+    """How many attempts at one thing a window of this length admits."""
 
     per_address_max: int
     overall_max: int
     seconds: float
+    guessed: Guessed = Guessed.PASSWORD
+
+    @property
+    def overall(self) -> str:
+        """The scope of the one account, wherever attempts come from."""
+        return f"{self.guessed}all"
+
+    def scope_of(self, address: str) -> str:
+        return f"{self.guessed}{scope_of(address)}"
 
 
 def scope_of(address: str) -> str:
@@ -46,15 +62,15 @@ def scope_of(address: str) -> str:
 
 async def count_attempt(connection: AsyncConnection, address: str, limits: AttemptLimits) -> None:
     """Count one attempt, or raise `TooManyAttempts`, whose rollback leaves nothing counted."""
-    await _count(connection, scope_of(address), limits.per_address_max, limits.seconds)
-    await _count(connection, ALL, limits.overall_max, limits.seconds)
+    await _count(connection, limits.scope_of(address), limits.per_address_max, limits.seconds)
+    await _count(connection, limits.overall, limits.overall_max, limits.seconds)
 
 
-async def forgive_attempts(connection: AsyncConnection, address: str) -> None:
+async def forgive_attempts(connection: AsyncConnection, address: str, limits: AttemptLimits) -> None:
     """After a right one: nothing counts against the address, and one attempt less overall."""
-    await connection.execute(delete(windows).where(windows.c.scope == scope_of(address)))
+    await connection.execute(delete(windows).where(windows.c.scope == limits.scope_of(address)))
     fewer = func.greatest(windows.c.attempts - 1, 0)
-    await connection.execute(update(windows).where(windows.c.scope == ALL).values(attempts=fewer))
+    await connection.execute(update(windows).where(windows.c.scope == limits.overall).values(attempts=fewer))
 
 
 async def forget_attempts(connection: AsyncConnection) -> None:
@@ -62,9 +78,9 @@ async def forget_attempts(connection: AsyncConnection) -> None:
     await connection.execute(delete(windows))
 
 
-async def purge_attempts(connection: AsyncConnection, limits: AttemptLimits) -> None:
+async def purge_attempts(connection: AsyncConnection, seconds: float) -> None:
     """Delete windows that have ended, passing over those that an attempt is using right now."""
-    ended = select(windows.c.scope).where(_has_ended(limits.seconds)).with_for_update(skip_locked=True)
+    ended = select(windows.c.scope).where(_has_ended(seconds)).with_for_update(skip_locked=True)
     await connection.execute(delete(windows).where(windows.c.scope.in_(ended)))
 
 

@@ -7,7 +7,7 @@ import hmac
 from starlette.requests import Request
 
 from dashboard.auth.sessions import Session
-from dashboard.errors import CrossOrigin, CsrfFailed, NotSignedIn
+from dashboard.errors import CrossOrigin, CsrfFailed
 
 HEADER = "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -15,10 +15,8 @@ OWN_SITES = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site: this page, or the operator's own doing, such as a bookmark."""
 
 
-def require(request: Request, session: Session | None) -> None:
-    """Raise `NotSignedIn` without a session, `CsrfFailed` unless the header carries the session's token."""
-    if session is None:
-        raise NotSignedIn
+def require(request: Request, session: Session) -> None:
+    """Raise `CsrfFailed` unless the header carries the session's token."""
     given = request.headers.get(HEADER, "")
     if not hmac.compare_digest(given.encode(), session.csrf_token.encode()):
         raise CsrfFailed

@@ -1,4 +1,4 @@
-"""Who gets past: below `/api`, nobody without a session, except to sign in.
+"""Who gets past: below `/api`, nobody without a session that has shown all it must, except to sign in.
 
 A pure ASGI layer around the routes, so that a new route is behind it without anyone's doing, and so that no body is
 read of a caller who may not send one.
@@ -14,12 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.auth import cookies, csrf
 from dashboard.auth.sessions import Session, find_session
-from dashboard.errors import BodyNotJson, BodyTooLarge, DashboardError, LengthRequired, NotSignedIn
+from dashboard.errors import BodyNotJson, BodyTooLarge, DashboardError, LengthRequired, NotSignedIn, TotpRequired
 from dashboard.failures import error_response
 from dashboard.services import services_of
 
 OPEN = frozenset({("GET", "/api/auth/session"), ("POST", "/api/auth/login"), ("POST", "/api/auth/password")})
 """What answers without a session, to sign in or to set the first password."""
+TOTP_DUE = frozenset({("POST", "/api/auth/logout"), ("POST", "/api/auth/totp/verify")})
+"""All that answers besides to a session that has shown the password and not yet a code."""
 
 
 class Guard:
@@ -53,6 +55,8 @@ async def _admit(request: Request) -> None:
         return
     if session is None:
         raise NotSignedIn
+    if session.is_totp_due and (request.method, request.scope["path"]) not in TOTP_DUE:
+        raise TotpRequired
     if not is_safe:
         csrf.require(request, session)
 

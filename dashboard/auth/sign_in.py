@@ -1,7 +1,7 @@
 """How one gets in: with the password, or, while there is none, with the bootstrap token.
 
-Each way counts an attempt in its own transaction before anything is compared, compares outside of transactions, and
-gives the attempt back when it was right.
+Where one-time passwords are on, a session that begins so reaches nothing before it has shown a code as well
+(`auth.second_factor`).
 """
 
 from __future__ import annotations
@@ -9,97 +9,99 @@ from __future__ import annotations
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard.auth.attempts import AttemptLimits, count_attempt, forgive_attempts, purge_attempts
+from dashboard.audit import Change, Facts, note, operator_at, purge_entries
+from dashboard.auth.attempts import count_attempt, forgive_attempts, purge_attempts
+from dashboard.auth.factors import delete_setups
 from dashboard.auth.passwords import check_new_password
+from dashboard.auth.proof import check_password, password_limits
 from dashboard.auth.sessions import (
+    USER_AGENT_CHARACTERS_MAX,
+    Caller,
     NewSession,
     Session,
     begin_session,
-    end_all_sessions,
     end_session,
     purge_sessions,
+    rekey_session,
+    revoke_other_sessions,
 )
 from dashboard.auth.store import add_first_password, get_password_hash, replace_password
-from dashboard.errors import PasswordAlreadySet, PasswordNotSet, WrongPassword, WrongToken
+from dashboard.errors import NotSignedIn, PasswordAlreadySet, WrongPassword, WrongToken
 from dashboard.services import Services
 
 log = structlog.get_logger(__name__)
 
 
-async def sign_in(services: Services, password: str, address: str, old: Session | None) -> NewSession:
+async def sign_in(services: Services, password: str, caller: Caller, old: Session | None) -> NewSession:
     """A new session for the right password; `old`, which the caller had, ends.
 
     Raises `PasswordNotSet`, `TooManyAttempts` or `WrongPassword`.
     """
-    await _check_password(services, password, address)
+    await check_password(services, password, caller)
     async with services.database.transaction() as connection:
         if old is not None:
             await end_session(connection, old)
-        new = await _begin(services, connection, address)
-    log.info("operator signed in", session=new.session.short_id, address=address)
+        new = await _begin(services, connection, caller)
+    log.info("operator signed in", session=new.session.short_id, address=caller.address)
     return new
 
 
-async def set_first_password(services: Services, token: str, password: str, address: str) -> NewSession:
+async def set_first_password(services: Services, token: str, password: str, caller: Caller) -> NewSession:
     """Set the first password and sign in. Of two at once, one wins.
 
     Raises `PasswordTooShort`, `PasswordTooLong`, `TooManyAttempts`, `PasswordAlreadySet` or `WrongToken`.
     """
     check_new_password(password)
     async with services.database.transaction() as connection:
-        await count_attempt(connection, address, limits_of(services))
+        await count_attempt(connection, caller.address, password_limits(services))
         if await get_password_hash(connection) is not None:
             raise PasswordAlreadySet
     if not services.bootstrap.is_right(token):
-        log.warning("wrong token for the first password", address=address)
+        log.warning("wrong token for the first password", address=caller.address)
         raise WrongToken
     password_hash = await services.passwords.hash(password)
     async with services.database.transaction() as connection:
         if not await add_first_password(connection, password_hash):
             raise PasswordAlreadySet
-        new = await _begin(services, connection, address)
-    log.info("first password set", session=new.session.short_id, address=address)
+        new = await _begin(services, connection, caller)
+        await note(connection, operator_at(new.session, caller), Change("create", "password"))
+    log.info("first password set", session=new.session.short_id, address=caller.address)
     return new
 
 
-async def change_password(services: Services, current: str, password: str, address: str) -> NewSession:
-    """Set another password; every session ends and the caller gets a new one.
+async def change_password(
+    services: Services, current: str, password: str, caller: Caller, session: Session
+) -> NewSession:
+    """Set another password; every other session ends, and the caller's goes on under another secret.
 
     Raises `PasswordTooShort`, `PasswordTooLong`, `PasswordNotSet`, `TooManyAttempts` or `WrongPassword`.
     """
     check_new_password(password)
-    old_hash = await _check_password(services, current, address)
+    old_hash = await check_password(services, current, caller)
     new_hash = await services.passwords.hash(password)
     async with services.database.transaction() as connection:
         if not await replace_password(connection, old_hash, new_hash):
             raise WrongPassword
-        await end_all_sessions(connection)
-        new = await _begin(services, connection, address)
-    log.info("password changed", session=new.session.short_id, address=address)
+        await delete_setups(connection)
+        ended = await revoke_other_sessions(connection, session)
+        new = await rekey_session(connection, session)
+        if new is None:
+            raise NotSignedIn
+        await forgive_attempts(connection, caller.address, password_limits(services))
+        change = Change("update", "password", after={"other_sessions_ended": len(ended)})
+        await note(connection, operator_at(session, caller), change)
+    log.info("password changed", session=new.session.short_id, address=caller.address)
     return new
 
 
-def limits_of(services: Services) -> AttemptLimits:
+async def _begin(services: Services, connection: AsyncConnection, caller: Caller) -> NewSession:
     settings = services.settings
-    return AttemptLimits(settings.attempts_per_address_max, settings.attempts_max, settings.attempts_seconds)
-
-
-async def _check_password(services: Services, password: str, address: str) -> str:
-    """The hash that the password matches."""
-    async with services.database.transaction() as connection:
-        await count_attempt(connection, address, limits_of(services))
-        password_hash = await get_password_hash(connection)
-        if password_hash is None:
-            raise PasswordNotSet
-    if not await services.passwords.is_right(password_hash, password):
-        log.warning("wrong password", address=address)
-        raise WrongPassword
-    return password_hash
-
-
-async def _begin(services: Services, connection: AsyncConnection, address: str) -> NewSession:
-    settings = services.settings
-    await forgive_attempts(connection, address)
-    await purge_attempts(connection, limits_of(services))
+    await forgive_attempts(connection, caller.address, password_limits(services))
+    await purge_attempts(connection, settings.attempts_seconds)
     await purge_sessions(connection, settings.session_idle_seconds)
-    return await begin_session(connection, address, settings.session_seconds)
+    await purge_entries(connection, settings.audit_retention_seconds)
+    new = await begin_session(connection, caller, settings.session_seconds)
+    session = new.session
+    begun: Facts = {"code_due": session.is_totp_due, "user_agent": caller.user_agent[:USER_AGENT_CHARACTERS_MAX]}
+    await note(connection, operator_at(session, caller), Change("create", "session", session.short_id, after=begun))
+    return new

@@ -11,13 +11,14 @@ from dashboard.cli.serve import serve
 from dashboard.cli.set_password import set_password
 from dashboard.errors import DatabaseUnavailable, PasswordTooLong, PasswordTooShort
 from servicekit.commands import run_commands
+from servicekit.sealing import SecretKeyUnusable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.command()(serve)
 app.command()(migrate)
 app.command("set-password")(set_password)
 
-CANNOT_BEGIN = (DatabaseUnavailable, PasswordTooShort, PasswordTooLong)
+CANNOT_BEGIN = (DatabaseUnavailable, PasswordTooShort, PasswordTooLong, SecretKeyUnusable)
 
 
 def main() -> NoReturn:

@@ -39,6 +39,10 @@ class DataDirectory:
         return self.path / "proxy.key"
 
     @property
+    def dashboard_key_file(self) -> Path:
+        return self.path / "dashboard.key"
+
+    @property
     def outbox(self) -> Path:
         """What the proxies have settled and not delivered."""
         return self.path / "outbox"

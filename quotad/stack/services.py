@@ -147,6 +147,7 @@ def _dashboard(site: Site) -> dict[str, str]:
         "DASHBOARD_DATABASE_URL": site.database_url,
         "DASHBOARD_QUOTAD_ADDRESS": str(site.ports.quotad),
         "DASHBOARD_QUOTAD_TOKEN": site.secrets.admin_token,
+        "DASHBOARD_KEY_FILE": str(site.directory.dashboard_key_file),
         # Given rather than made by the dashboard, whose output is kept in a log file.
         BOOTSTRAP_TOKEN_VARIABLE: site.secrets.bootstrap_token,
         "DASHBOARD_PROXY_URL": f"http://{site.ports.proxies[0]}",

@@ -10,8 +10,8 @@ import httpx2
 from starlette.routing import BaseRoute, Route
 
 from dashboard.app import create_api
-from dashboard.auth.guard import OPEN
-from tests.dashboard.world import Dashboard, code_of, running
+from dashboard.auth.guard import OPEN, TOTP_DUE
+from tests.dashboard.world import Dashboard, code_of, running, set_up_totp, sign_in
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 OUTSIDE_THE_API = {("GET", "/healthz"), ("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
@@ -20,7 +20,7 @@ OUTSIDE_THE_API = {("GET", "/healthz"), ("GET", "/openapi.json"), ("HEAD", "/ope
 def served() -> list[tuple[str, str]]:
     """Method and path of everything that is routed, with an id in place of each parameter."""
     return [
-        (method, route.path.replace("{apiKeyId}", "key-1"))
+        (method, route.path.replace("{apiKeyId}", "key-1").replace("{sessionId}", "0123456789ab"))
         for route in _routes(create_api().routes)
         for method in sorted(route.methods or ())
     ]
@@ -38,7 +38,7 @@ def test_the_walk_sees_the_routes() -> None:
     assert ("GET", "/api/accounts") in served()
     assert ("PATCH", "/api/api-keys/key-1") in served()
     documented = {
-        (method.upper(), path.replace("{apiKeyId}", "key-1"))
+        (method.upper(), path.replace("{apiKeyId}", "key-1").replace("{sessionId}", "0123456789ab"))
         for path, operations in create_api().openapi()["paths"].items()
         for method in operations
     }
@@ -55,6 +55,22 @@ async def test_nothing_but_health_and_sign_in_answers_without_a_session(dashboar
                 assert answer.status_code in (200, 400), path
             else:
                 assert code_of(answer) == (401, "not_signed_in"), path
+
+
+async def test_nothing_more_than_a_code_or_leaving_is_open_to_who_owes_a_code(dashboard: Dashboard) -> None:
+    """D1"""
+    async with dashboard.signed_in() as operator, dashboard.client() as client:
+        await set_up_totp(operator)
+        client.headers["X-CSRF-Token"] = (await sign_in(client)).json()["csrfToken"]
+        last = ("POST", "/api/auth/logout")
+        for method, path in [*(each for each in served() if each != last), last]:
+            answer = await client.request(method, path)
+            if (method, path) in OUTSIDE_THE_API:
+                assert answer.status_code == 200, path
+            elif (method, path) in OPEN | TOTP_DUE:
+                assert answer.status_code in (200, 204, 400), path
+            else:
+                assert code_of(answer) == (401, "totp_required"), path
 
 
 async def test_what_is_not_served_below_api_is_not_told_without_a_session(dashboard: Dashboard) -> None:

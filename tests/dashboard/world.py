@@ -12,7 +12,9 @@ from typing import Any
 
 import asyncpg
 import httpx2
+import pyotp
 from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
 from sqlalchemy import make_url, text
 
 from dashboard.app import create_app, open_services
@@ -28,6 +30,7 @@ BOOTSTRAP_TOKEN = "bootstrap-token-of-the-tests"
 PASSWORD = "correct horse battery"
 NOWHERE = "127.0.0.1:1"
 """An address where no quotad is."""
+SECRET_KEY = Fernet.generate_key().decode()
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Tests sign in a hundred times."""
 
@@ -86,6 +89,42 @@ async def sign_in(client: httpx2.AsyncClient, password: str = PASSWORD) -> httpx
     return await client.post("/api/auth/login", json={"password": password})
 
 
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """The operator's app, and the recovery codes beside it."""
+
+    secret: str
+    recovery_codes: tuple[str, ...]
+
+    def code(self) -> str:
+        return pyotp.TOTP(self.secret).now()
+
+    async def fresh_code(self, dashboard: Dashboard) -> str:
+        """A code of a step that is not spent, as if time had passed since the last one."""
+        await dashboard.execute("UPDATE dashboard.totp SET last_step = last_step - 10")
+        return self.code()
+
+
+async def set_up_totp(operator: httpx2.AsyncClient) -> Authenticator:
+    """Turn one-time passwords on in this session, which has then shown a code."""
+    setup = (await operator.post("/api/auth/totp/setup")).json()
+    confirmed = await operator.post("/api/auth/totp/confirm", json={"code": pyotp.TOTP(setup["secret"]).now()})
+    assert confirmed.status_code == 200, confirmed.text
+    return Authenticator(setup["secret"], tuple(confirmed.json()["recoveryCodes"]))
+
+
+async def verify(client: httpx2.AsyncClient, code: str) -> httpx2.Response:
+    return await client.post("/api/auth/totp/verify", json={"code": code})
+
+
+async def recover(client: httpx2.AsyncClient, code: str) -> httpx2.Response:
+    return await client.post("/api/auth/totp/verify", json={"recoveryCode": code})
+
+
+async def disable(client: httpx2.AsyncClient, code: str) -> httpx2.Response:
+    return await client.post("/api/auth/totp/disable", json={"code": code})
+
+
 def code_of(answer: httpx2.Response) -> tuple[int, str]:
     """Status and error code of an answer in the shape that every error has."""
     error = answer.json()["error"]
@@ -104,7 +143,7 @@ async def running(
     **settings: Any,
 ) -> AsyncIterator[Dashboard]:
     """A dashboard for the length of the block; without a quotad unless `quotad_address` names one."""
-    defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE}
+    defaults = {"bootstrap_token": BOOTSTRAP_TOKEN, "quotad_address": NOWHERE, "secret_key": SECRET_KEY}
     loaded = load_dashboard_settings(database_url=database_url, **{**defaults, **settings})
     async with open_services(loaded) as opened:
         services = replace(opened, passwords=Passwords(CHEAP, loaded.hashes_max))

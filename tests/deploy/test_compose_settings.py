@@ -23,6 +23,7 @@ from quotad.server.settings import DaemonSettings, load_daemon_settings
 from quotad.stack.binaries import INSTALLATIONS, WHEEL
 from servicekit import settings as shared
 from servicekit.migrations import Migrations, migrate
+from servicekit.sealing import Sealer, load_key
 from tests.deploy.conftest import compose_file, read_environment
 from tests.support.postgres import Server
 from tests.support.processes import REPOSITORY
@@ -89,10 +90,13 @@ def test_callers_and_daemon_share_their_tokens(top: Path, monkeypatch: pytest.Mo
     assert proxy.quotad_addresses == ("quotad:50051",)
 
 
-def test_the_made_key_encrypts_accounts(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    proxy = mounted(top, monkeypatch, "proxy-1")
+def test_the_made_keys_encrypt(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, dashboard = (mounted(top, monkeypatch, name) for name in ("proxy-1", "dashboard"))
     assert isinstance(proxy, ProxySettings)
+    assert isinstance(dashboard, DashboardSettings)
     load_secret_box(top / "absent", proxy.secret_key.get_secret_value())
+    Sealer(*load_key(top / "absent", dashboard.secret_key.get_secret_value(), setting="DASHBOARD_SECRET_KEY"))
+    assert proxy.secret_key != dashboard.secret_key
     assert not (top / "absent").exists()
 
 

@@ -39,7 +39,7 @@ async def test_a_window_that_has_ended_counts_no_more(dashboard: Dashboard) -> N
     await dashboard.execute("UPDATE dashboard.attempt_windows SET start_time = now() - interval '61 seconds'")
     assert await counted(dashboard, "10.0.0.1")
     async with dashboard.services.database.transaction() as connection:
-        await purge_attempts(connection, LIMITS)
+        await purge_attempts(connection, LIMITS.seconds)
         left = await connection.exec_driver_sql("SELECT scope FROM dashboard.attempt_windows ORDER BY scope")
         assert list(left.scalars()) == ["address 10.0.0.1", "all"]
 
@@ -48,7 +48,7 @@ async def test_a_right_attempt_is_given_back(dashboard: Dashboard) -> None:
     for _ in range(5):
         assert await counted(dashboard, "10.0.0.1")
         async with dashboard.services.database.transaction() as connection:
-            await forgive_attempts(connection, "10.0.0.1")
+            await forgive_attempts(connection, "10.0.0.1", LIMITS)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,13 @@ async def is_signed_in(client: httpx2.AsyncClient) -> bool:
 async def test_the_first_password_is_set_with_the_bootstrap_token_and_signs_in(dashboard: Dashboard) -> None:
     async with dashboard.client() as client:
         before = (await client.get("/api/auth/session")).json()
-        assert before == {"authenticated": False, "passwordSet": False, "csrfToken": None, "proxyUrl": None}
+        assert before == {
+            "authenticated": False,
+            "totpDue": False,
+            "passwordSet": False,
+            "csrfToken": None,
+            "proxyUrl": None,
+        }
         assert code_of(await set_first_password(client, token="wrong")) == (401, "wrong_token")
         answer = await set_first_password(client)
         assert answer.status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 import signal
@@ -10,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pyotp
 import pytest
 
-from tests.dashboard.world import PASSWORD
+from tests.dashboard.world import PASSWORD, SECRET_KEY
 from tests.support.commands import NO_DATABASE, Ended, assert_could_not_begin, run_command, taken_address
 from tests.support.postgres import Server
 from tests.support.processes import RunningProcess, command, running
@@ -63,6 +65,17 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert_could_not_begin(done, "quota-dashboard", f"cannot listen on {address} (DASHBOARD_LISTEN)")
 
 
+def test_a_key_that_is_none_is_named(database_url: str, tmp_path: Path) -> None:
+    settings = {
+        "DASHBOARD_DATABASE_URL": database_url,
+        "DASHBOARD_LISTEN": "127.0.0.1:0",
+        "DASHBOARD_SECRET_KEY": "hunter2",
+    }
+    done = run(["serve"], settings, tmp_path)
+    assert_could_not_begin(done, "quota-dashboard", "DASHBOARD_SECRET_KEY does not hold a key")
+    assert "hunter2" not in done.stderr
+
+
 def test_a_certificate_that_cannot_be_read_is_named(database_url: str, tmp_path: Path) -> None:
     settings = {"DASHBOARD_DATABASE_URL": database_url, "DASHBOARD_LISTEN": "127.0.0.1:0"}
     done = run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.key"], settings, tmp_path)
@@ -77,7 +90,7 @@ def test_a_database_that_was_not_migrated_is_refused(postgres_server: Server, tm
     }
     try:
         assert_could_not_begin(run(["serve"], settings, tmp_path), "quota-dashboard", "run its migrate command first")
-        assert run(["migrate"], settings, tmp_path).stdout == "the schema dashboard is at version 0001\n"
+        assert run(["migrate"], settings, tmp_path).stdout == "the schema dashboard is at version 0002\n"
     finally:
         postgres_server.execute("DROP DATABASE dashboard_empty WITH (FORCE)")
 
@@ -122,3 +135,24 @@ def test_a_password_set_by_command_ends_all_sessions_and_forgets_failed_attempts
         assert "use the token of DASHBOARD_BOOTSTRAP_TOKEN" in process.output
         assert "a-token-of-mine" not in process.output
         assert PASSWORD not in process.output
+
+
+def test_who_lost_phone_and_codes_turns_one_time_passwords_off_by_command(database_url: str, tmp_path: Path) -> None:
+    """What was done, and by which user of the machine, is in the audit log."""
+    given = {"DASHBOARD_BOOTSTRAP_TOKEN": "a-token-of-mine", "DASHBOARD_SECRET_KEY": SECRET_KEY}
+    only_database = {"DASHBOARD_DATABASE_URL": database_url}
+    with service(database_url, tmp_path, **given) as process, httpx2.Client(base_url=url_of(process)) as client:
+        first = {"bootstrapToken": "a-token-of-mine", "newPassword": PASSWORD}
+        client.headers["X-CSRF-Token"] = client.post("/api/auth/password", json=first).json()["csrfToken"]
+        secret = client.post("/api/auth/totp/setup").json()["secret"]
+        assert client.post("/api/auth/totp/confirm", json={"code": pyotp.TOTP(secret).now()}).status_code == 200
+
+        assert run(["set-password"], only_database, tmp_path, f"{PASSWORD}\n").code == 0
+        assert client.post("/api/auth/login", json={"password": PASSWORD}).json()["totpDue"] is True
+
+        done = run(["set-password", "--turn-off-totp"], only_database, tmp_path, f"{PASSWORD}\n")
+        assert done.stdout == "the password is set; all sessions have ended\none-time passwords are turned off\n"
+        assert client.post("/api/auth/login", json={"password": PASSWORD}).json()["authenticated"] is True
+        found = client.get("/api/audit", params={"source": "dashboard"}).json()["entries"]
+    by_command = [(one["action"], one["resourceKind"]) for one in found if one["actor"] == f"os:{getpass.getuser()}"]
+    assert by_command == [("delete", "totp"), ("update", "password"), ("update", "password")]
