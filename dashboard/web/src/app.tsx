@@ -3,6 +3,7 @@ import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { forgetSession } from "@/features/session/session";
+import { StepUpProvider } from "@/features/step-up/StepUp";
 import { PollingProvider } from "@/lib/polling";
 import { nonce } from "@/nonce";
 import { createQueryClient } from "@/query";
@@ -21,7 +22,9 @@ export function App() {
       <Notifications position="bottom-right" />
       <QueryClientProvider client={queryClient}>
         <PollingProvider>
-          <RouterProvider router={router} />
+          <StepUpProvider>
+            <RouterProvider router={router} />
+          </StepUpProvider>
         </PollingProvider>
       </QueryClientProvider>
     </MantineProvider>

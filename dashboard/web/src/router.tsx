@@ -11,10 +11,13 @@ import { NotFoundPage } from "@/components/NotFoundPage";
 import { ServiceFailurePage } from "@/components/ServiceFailurePage";
 import { Shell } from "@/components/Shell";
 import { AccountsPage } from "@/features/accounts/AccountsPage";
+import { AuditPage } from "@/features/audit/AuditPage";
+import { auditSearch } from "@/features/audit/search";
 import { KeysPage } from "@/features/keys/KeysPage";
 import { keySearch } from "@/features/keys/search";
 import { RequestsPage } from "@/features/requests/RequestsPage";
 import { requestSearch, withoutDefaults } from "@/features/requests/search";
+import { SecurityPage } from "@/features/security/SecurityPage";
 import { FirstStartPage } from "@/features/session/FirstStartPage";
 import { requireNoPassword, requireSession, requireSignedOut } from "@/features/session/guards";
 import { SignInPage } from "@/features/session/SignInPage";
@@ -69,12 +72,21 @@ const keys = createRoute({
 
 const accounts = createRoute({ getParentRoute: () => signedIn, path: "/accounts", component: AccountsPage });
 
+const security = createRoute({ getParentRoute: () => signedIn, path: "/security", component: SecurityPage });
+
+const audit = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: AuditPage,
+});
+
 const unknown = createRoute({ getParentRoute: () => signedIn, path: "$", component: NotFoundPage });
 
 const routeTree = root.addChildren([
   firstStart,
   signIn,
-  signedIn.addChildren([home, requests, keys, accounts, unknown]),
+  signedIn.addChildren([home, requests, keys, accounts, security, audit, unknown]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -26,9 +26,16 @@ export class Unreachable extends Error {
   }
 }
 
-/** The session has ended, or belongs to a sign-in that another tab has replaced: it must be read again. */
+const SESSION_OVER = new Set(["not_signed_in", "csrf_failed", "totp_required"]);
+
+/** The session has ended, owes a code, or was replaced by another tab's sign-in: it must be read again. */
 export function isSessionOver(error: unknown): boolean {
-  return error instanceof ApiError && (error.code === "not_signed_in" || error.code === "csrf_failed");
+  return error instanceof ApiError && SESSION_OVER.has(error.code);
+}
+
+/** What was asked for is dangerous: the operator has to show again who they are. */
+export function isStepUpDue(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "step_up_required";
 }
 
 function readError(answer: unknown): { code: string; message: string } | null {

@@ -1,6 +1,13 @@
 import { AppShell, Burger, Button, Group, NavLink, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconKey, IconListDetails, IconLogout, IconServer2 } from "@tabler/icons-react";
+import {
+  IconHistory,
+  IconKey,
+  IconListDetails,
+  IconLogout,
+  IconServer2,
+  IconShieldLock,
+} from "@tabler/icons-react";
 import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { Brand } from "@/components/Brand";
 import { ColorSchemeMenu } from "@/components/ColorSchemeMenu";
@@ -12,6 +19,8 @@ const PAGES = [
   { to: "/requests", label: "Requests", icon: IconListDetails },
   { to: "/keys", label: "Keys", icon: IconKey },
   { to: "/accounts", label: "Accounts", icon: IconServer2 },
+  { to: "/security", label: "Security", icon: IconShieldLock },
+  { to: "/audit", label: "Audit log", icon: IconHistory },
 ] as const;
 
 /** The frame of every page behind the sign-in. */

@@ -44,6 +44,21 @@ export function useSetPassword() {
   );
 }
 
+export type GivenCode = { code: string } | { recoveryCode: string };
+
+/** The second step of a sign-in. */
+export function useVerifyCode() {
+  return useSessionChange(async (given: GivenCode) =>
+    body(await api.POST("/api/auth/totp/verify", { body: given })),
+  );
+}
+
+export function useChangePassword() {
+  return useSessionChange(async (input: { currentPassword: string; newPassword: string }) =>
+    body(await api.POST("/api/auth/password", { body: input })),
+  );
+}
+
 /** Signing out drops everything that was read, so that nothing of it shows to the next one. */
 export function useSignOut() {
   const queryClient = useQueryClient();
