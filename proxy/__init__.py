@@ -1,4 +1,4 @@
-"""The proxy worker: OpenAI's Responses API under quota, for any number of workers over one ledger.
+"""The proxy worker: OpenAI's Responses API and Chat Completions under quota, for any number of workers over one ledger.
 
 What it guarantees:
 
@@ -9,11 +9,11 @@ What it guarantees:
   by the key's own policy. A caller who leaves early pays what one who stays does. A settlement is acknowledged, or on
   the disk, before the caller sees the end of its answer.
 - Before the first byte a failure is a status with an OpenAI error object; after it, a terminal event of the stream.
-  Bytes of the upstream are passed on unchanged.
+  Bytes of the upstream are passed on unchanged, but for a usage report that the caller did not ask to see.
 - What is not served is 404: there is no way past the meter.
 
 Reading order: `errors` and `config`; `http.routes`, `http.response` (a request as it arrives), `requests.task` (its
-owner), `requests.attempts`, `requests.relay`; `metering` (what to hold, what was used, what it costs); `settlement`
-(how a hold ends); `accounts` (who serves); `records` (what is stored, and what the dashboard may read); `http.app`
-(wiring) and `cli.serve` (the process).
+owner), `requests.attempts`, `requests.relay`; `dialects` (what tells the APIs apart); `metering` (what to hold, what
+was used, what it costs); `settlement` (how a hold ends); `accounts` (who serves); `records` (what is stored, and what
+the dashboard may read); `http.app` (wiring) and `cli.serve` (the process).
 """

@@ -34,6 +34,13 @@ class KeyAuth(StrEnum):
     OFF = "off"
 
 
+class CapOutput(StrEnum):
+    """Whether an upstream is told to answer with no more than was granted."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class ProxySettings(HttpServiceSettings):
     """One proxy worker's settings."""
 
@@ -165,6 +172,8 @@ class ProxySettings(HttpServiceSettings):
     """The operator's own prices of models, as JSON; see `proxy.price_overrides`."""
     metric_models_max: Count = 100
     """Models that have series of their own in metrics; further ones share one."""
+    cap_output: CapOutput = CapOutput.OFF
+    """`on`: no answer can be longer than what was held for it, so that output never overruns a limit."""
 
     request_log_rows_max: Count = 10_000
     """Rows waiting for the database; beyond it rows are dropped and counted."""

@@ -24,8 +24,9 @@
     │   └── UpstreamQuotaExhausted    503                            upstream_quota_exhausted
     └── UpstreamRefused               4xx     the upstream's own answer, passed on
 
-Before the first byte of an answer an error is a status code; after it, it is a terminal event in the stream. Both are
-rendered in `proxy.http.errors`, nowhere else. A message is safe to show to the caller: no secrets, no addresses.
+Before the first byte of an answer an error is a status code, rendered in `proxy.http.errors`; after it, it is a
+terminal event in the stream, written by the API's `proxy.dialects`. A message is safe to show to the caller: no
+secrets, no addresses.
 `Retry-After` is sent only where waiting helps; `x-should-retry: false` where a client must stop.
 """
 

@@ -1,9 +1,8 @@
-"""The one place that renders errors: a status with an OpenAI error object, or a terminal event in a stream."""
+"""The one place that renders errors before the first byte: a status with an OpenAI error object."""
 
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field
@@ -70,25 +69,6 @@ def error_body(error: ProxyError, *, codex: bool) -> bytes:
     if codex:
         fields = in_dialect(error, fields, datetime.now(UTC))
     return json.dumps({"error": fields}).encode()
-
-
-def failed_event(error: ProxyError, response_id: str | None, sequence_number: int | None) -> bytes:
-    """The terminal event for an error after the first byte; `sequence_number` is the last one that was sent."""
-    event = {
-        "type": "response.failed",
-        "sequence_number": 0 if sequence_number is None else sequence_number + 1,
-        "response": {
-            "id": response_id or "resp_failed",
-            "object": "response",
-            "created_at": int(time.time()),
-            "status": "failed",
-            "error": {"code": error.code, "message": error.message},
-            "incomplete_details": None,
-            "output": [],
-            "usage": None,
-        },
-    }
-    return b"event: response.failed\ndata: " + json.dumps(event).encode() + b"\n\n"
 
 
 def _refusing(violation: Violation) -> dict[str, object]:

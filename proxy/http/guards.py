@@ -8,13 +8,17 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from proxy.dialects import Dialect
 from proxy.errors import BadRequest, InvalidApiKey
 
 KEY_CHARS_MAX = 256
 KEY = re.compile(rf"[\x21-\x7e]{{1,{KEY_CHARS_MAX}}}")
 INLINE_BYTES_MAX = 256 * 1024
 """Parsed within a few milliseconds."""
-DECIDING_FIELDS = ("model", "stream", "max_output_tokens")
+DECIDING_FIELDS = (
+    *("model", "stream", "max_output_tokens"),
+    *("max_completion_tokens", "max_tokens", "n", "stream_options", "include_usage"),
+)
 MODEL_BYTES_MAX = 256
 """As the ledger bounds it."""
 
@@ -39,24 +43,23 @@ def bearer_key(authorization: str | None) -> str:
     return key
 
 
-async def parse_fields(body: bytes, containers_max: int) -> RequestFields:
+async def parse_fields(body: bytes, containers_max: int, dialect: Dialect) -> RequestFields:
     """`read_fields`, a large body in a thread, so that other streams go on."""
     if len(body) <= INLINE_BYTES_MAX:
-        return read_fields(body, containers_max)
-    return await asyncio.to_thread(read_fields, body, containers_max)
+        return read_fields(body, containers_max, dialect)
+    return await asyncio.to_thread(read_fields, body, containers_max, dialect)
 
 
-def read_fields(body: bytes, containers_max: int) -> RequestFields:
+def read_fields(body: bytes, containers_max: int, dialect: Dialect) -> RequestFields:
     """Parse a body once; raises `BadRequest` naming the field that is wrong."""
     if body.count(b"{") + body.count(b"[") > containers_max:
         raise BadRequest(f"The request body has more than {containers_max} objects and arrays.", code="invalid_json")
     content = _parse(body)
     model = _model(content)
-    _check_integer(content, "max_output_tokens")
-    stream = content.get("stream", False)
-    if not (stream is None or isinstance(stream, bool)):
-        raise BadRequest("Invalid type for 'stream': expected a boolean.", param="stream", code="invalid_type")
-    return RequestFields(model, bool(stream), content)
+    for name, maximum in dialect.integer_fields.items():
+        _check_integer(content, name, maximum)
+    _check_stream_options(content.get("stream_options"))
+    return RequestFields(model, _flag(content.get("stream"), "stream"), content)
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -98,11 +101,24 @@ def _model(content: dict[str, Any]) -> str:
     return model
 
 
-def _check_integer(content: dict[str, Any], name: str) -> None:
+def _flag(value: object, name: str) -> bool:
+    if not (value is None or isinstance(value, bool)):
+        raise BadRequest(f"Invalid type for '{name}': expected a boolean.", param=name, code="invalid_type")
+    return bool(value)
+
+
+def _check_stream_options(value: object) -> None:
+    if not (value is None or isinstance(value, dict)):
+        message = "Invalid type for 'stream_options': expected an object."
+        raise BadRequest(message, param="stream_options", code="invalid_type")
+    _flag((value or {}).get("include_usage"), "stream_options.include_usage")
+
+
+def _check_integer(content: dict[str, Any], name: str, maximum: int) -> None:
     value = content.get(name)
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool):
         raise BadRequest(f"Invalid type for '{name}': expected an integer.", param=name, code="invalid_type")
-    if not 0 < value <= 10**9:
-        raise BadRequest(f"'{name}' must be between 1 and 1000000000.", param=name, code="integer_out_of_range")
+    if not 0 < value <= maximum:
+        raise BadRequest(f"'{name}' must be between 1 and {maximum}.", param=name, code="integer_out_of_range")

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from proxy.errors import ProxyError, QuotaRefused, ServerBusy
 from proxy.http.bodies import BodyShare, ClientLeft, read_body
 from proxy.http.context import RequestContext, context_of
-from proxy.http.errors import error_response, failed_event
+from proxy.http.errors import error_response
 from proxy.http.guards import bearer_key, parse_fields
 from proxy.http.headers import (
     RESERVATION_ID,
@@ -43,7 +43,7 @@ STREAM_HEADERS: tuple[Header, ...] = (("cache-control", "no-cache"), ("x-accel-b
 
 
 class RelayResponse(Response):
-    """The whole exchange of one request to the Responses API."""
+    """The whole exchange of one relayed request."""
 
     def __init__(self, services: Services, endpoint: Endpoint) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class RelayResponse(Response):
             seconds_max=settings.body_seconds_max,
             idle_seconds=settings.body_idle_seconds,
         )
-        fields = await parse_fields(body, settings.body_containers_max)
+        fields = await parse_fields(body, settings.body_containers_max, self._endpoint.dialect)
         context.model, context.stream = fields.model, fields.stream
         return ProxyRequest(
             request_id=context.request_id,
@@ -167,7 +167,7 @@ class Exchange:
             async for chunk in self._handle.body():
                 await self._pass_on(chunk)
         except ProxyError as error:
-            await self._pass_on(failed_event(error, self._handle.response_id, self._handle.sequence_number))
+            await self._pass_on(self._failure(error))
 
     async def _cut_off(self) -> None:
         """The server has no more time for us, but the caller is still there."""
@@ -178,7 +178,7 @@ class Exchange:
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS_MAX):
                 if self._is_started:
-                    await self._end(failed_event(error, self._handle.response_id, self._handle.sequence_number))
+                    await self._end(self._failure(error))
                 else:
                     await self._refuse(error)
 
@@ -211,6 +211,10 @@ class Exchange:
     async def _end(self, chunk: bytes) -> None:
         self._is_over = True
         await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+
+    def _failure(self, error: ProxyError) -> bytes:
+        dialect, handle = self._request.endpoint.dialect, self._handle
+        return dialect.write_failure(error, first_sent=handle.first_sent, last_sent=handle.last_sent)
 
     def _quota_headers(self, error: ProxyError | None = None) -> list[Header]:
         """What is known of the caller's limits: as granted, else as refused, else as last described."""

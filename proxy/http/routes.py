@@ -29,7 +29,7 @@ JSON_OBJECT = {"application/json": {"schema": {"type": "object", "required": ["m
 REQUEST_BODY = {
     "requestBody": {
         "required": True,
-        "description": "The body of the OpenAI API, passed on unchanged; gzip, deflate and zstd are accepted.",
+        "description": "The body of the OpenAI API, passed on as it is; gzip, deflate and zstd are accepted.",
         "content": JSON_OBJECT,
     }
 }
@@ -82,6 +82,14 @@ class Models(BaseModel):
 async def create_response(request: Request) -> Response:
     """Relay a request to the Responses API under the key's limits."""
     return RelayResponse(services_of(request), Endpoint.RESPONSES)
+
+
+@relays.post(
+    "/v1/chat/completions", operation_id="createChatCompletion", responses=STREAM_OR_OBJECT, openapi_extra=REQUEST_BODY
+)
+async def create_chat_completion(request: Request) -> Response:
+    """Relay a chat completion under the key's limits; a stream shows its usage where `stream_options` asks for it."""
+    return RelayResponse(services_of(request), Endpoint.CHAT)
 
 
 @relays.post("/v1/responses/compact", operation_id="compactResponse", responses=OBJECT, openapi_extra=REQUEST_BODY)

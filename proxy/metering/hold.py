@@ -7,21 +7,26 @@ that carry text count as text, and images and context that lies upstream have nu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from proxy.metering.pricing import COST, Price, microusd, tokens_cost
 from proxy.metering.usage import Amounts
 
-TEXT_FIELDS = ("input", "instructions", "tools", "text", "prompt")
-"""Top-level fields that a model reads."""
+TEXT_FIELDS = (
+    *("input", "instructions", "tools", "text", "prompt"),
+    *("messages", "functions", "response_format", "prediction"),
+)
+"""Top-level fields that a model reads, of the Responses API and of Chat Completions."""
 NAMES_NOT_TEXT = frozenset(
     ("id", "type", "role", "status", "object", "call_id", "item_id", "phase", "detail", "encrypted_content")
 )
 """Identifiers, and what is opaque: its size in bytes says nothing about tokens."""
 NAMES_OF_CONTEXT = frozenset(("file_id", "file_ids", "file_url", "file_data", "vector_store_ids"))
 """They stand for content whose size in tokens is not in the request."""
+NAMES_OF_PIECES = frozenset(("image_url", "input_audio"))
+"""What they hold is no text, whatever its size."""
 UPSTREAM_CONTEXT_FIELDS = ("previous_response_id", "conversation")
 IMAGE_PREFIX = "data:image/"
 
@@ -62,20 +67,24 @@ def size_hold(
     is_compact: bool,
     key_output_tokens: int = 0,
     context_tokens: int | None = None,
+    maximum_fields: Sequence[str] = ("max_output_tokens",),
+    choices: int = 1,
 ) -> HoldAmounts:
     """The amounts for a request; `key_output_tokens` is its key's default, 0 where it has none.
 
-    No answer is longer than what its model can write at once, whatever maximum is asked for: `context_tokens`.
+    The caller's own maximum is in one of `maximum_fields`, for each of the `choices` that it wants. No answer is longer
+    than what its model can write at once, whatever maximum is asked for: `context_tokens`.
     """
     input_tokens = size_input(content, sizes)
-    asked = _maximum(content)
+    asked = max(_maximum(content, name) for name in maximum_fields)
     if is_compact:
         output_tokens = min(math.ceil(input_tokens / 2), sizes.compact_output_tokens_max)
     else:
         output_tokens = asked or key_output_tokens or sizes.default_output_tokens
     if context_tokens is not None:
         output_tokens = min(output_tokens, context_tokens)
-    least = min(sizes.min_output_tokens, output_tokens)
+    least = choices * min(sizes.min_output_tokens, output_tokens)
+    output_tokens *= choices
     return HoldAmounts(_amounts(input_tokens, output_tokens), _amounts(input_tokens, least))
 
 
@@ -107,7 +116,7 @@ def survey(content: Mapping[str, Any]) -> Contents:
                 waiting.extend((name, item) for item in value)
             case dict():
                 _note_object(found, name, value)
-                waiting.extend(item for item in value.items() if item[0] != "image_url")
+                waiting.extend(item for item in value.items() if item[0] not in NAMES_OF_PIECES)
     return found
 
 
@@ -121,6 +130,8 @@ def _note_text(found: Contents, name: str, value: str) -> None:
 
 
 def _note_object(found: Contents, name: str, value: Mapping[str, object]) -> None:
+    if value.get("input_audio"):
+        found.has_context = True
     if value.get("image_url") or value.get("type") == "input_image":
         found.images += 1
     # A stored prompt, or an item of an earlier answer, is named here and lies upstream.
@@ -128,9 +139,9 @@ def _note_object(found: Contents, name: str, value: Mapping[str, object]) -> Non
         found.has_context = True
 
 
-def _maximum(content: Mapping[str, Any]) -> int:
+def _maximum(content: Mapping[str, Any], name: str) -> int:
     """The caller's own maximum; 0 where there is none."""
-    value = content.get("max_output_tokens")
+    value = content.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 

@@ -1,18 +1,11 @@
-"""Usage as an upstream reports it. What is missing or malformed is unknown, never zero.
-
-Only an event that can carry a report is read as JSON: `response.completed`, `response.incomplete`,
-`response.failed`, and a bare `error`, which end a stream.
-"""
+"""Usage as an upstream reports it. What is missing or malformed is unknown, never zero."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-from proxy.metering.events import Event
+from typing import Any, NamedTuple
 
 Amounts = Mapping[str, int]
 """Metric to amount, as the ledger takes them."""
@@ -23,10 +16,17 @@ TOKENS_MAX = 10**12
 NAME_CHARS_MAX = 256
 """As much of a model's name as is read; no real one is longer."""
 
-TERMINAL_TYPES = frozenset(("response.completed", "response.incomplete", "response.failed", "error"))
-UNNAMED = frozenset(("", "message"))
-TERMINAL_TYPE = re.compile(rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|error)"')
-DELTA_TEXT = re.compile(rb'"delta"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
+
+class UsageNames(NamedTuple):
+    """What the members of a `usage` object are called."""
+
+    input_tokens: str = "input_tokens"
+    output_tokens: str = "output_tokens"
+    input_details: str = "input_tokens_details"
+    output_details: str = "output_tokens_details"
+
+
+RESPONSES_NAMES = UsageNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +84,20 @@ def sum_usage(usages: Iterable[Usage]) -> Usage | None:
     )
 
 
-def read_report(response: Mapping[str, Any]) -> Usage | None:
-    """What a response object reports, and of what; None where its usage is missing or malformed."""
-    usage = read_usage(response.get("usage"))
+def read_report(answer: Mapping[str, Any], names: UsageNames = RESPONSES_NAMES) -> Usage | None:
+    """What an answer reports, and of what; None where its usage is missing or malformed."""
+    usage = read_usage(answer.get("usage"), names)
     if usage is None:
         return None
-    return replace(usage, model=_name(response.get("model")), service_tier=_name(response.get("service_tier")))
+    return replace(usage, model=_name(answer.get("model")), service_tier=_name(answer.get("service_tier")))
 
 
-def read_usage(value: object) -> Usage | None:
-    """The Responses API's `usage` object; None where it is missing or malformed."""
+def read_usage(value: object, names: UsageNames = RESPONSES_NAMES) -> Usage | None:
+    """A `usage` object; None where it is missing or malformed."""
     if not isinstance(value, Mapping):
         return None
-    input_tokens = _tokens(value.get("input_tokens"))
-    output_tokens = _tokens(value.get("output_tokens"))
+    input_tokens = _tokens(value.get(names.input_tokens))
+    output_tokens = _tokens(value.get(names.output_tokens))
     if input_tokens is None or output_tokens is None or input_tokens + output_tokens > TOKENS_MAX:
         return None
     total_tokens = _tokens(value.get("total_tokens"))
@@ -105,33 +105,10 @@ def read_usage(value: object) -> Usage | None:
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         total_tokens=input_tokens + output_tokens if total_tokens is None else total_tokens,
-        cached_input_tokens=_detail(value, "input_tokens_details", "cached_tokens"),
-        reasoning_tokens=_detail(value, "output_tokens_details", "reasoning_tokens"),
-        cache_write_tokens=_detail(value, "input_tokens_details", "cache_write_tokens"),
+        cached_input_tokens=_detail(value, names.input_details, "cached_tokens"),
+        reasoning_tokens=_detail(value, names.output_details, "reasoning_tokens"),
+        cache_write_tokens=_detail(value, names.input_details, "cache_write_tokens"),
     )
-
-
-def read_whole(content: Mapping[str, Any]) -> Terminal:
-    """An answer that is not a stream, as the event that would have ended one."""
-    status = content.get("status")
-    kind = f"response.{status}" if status in ("failed", "incomplete") else "response.completed"
-    return Terminal(kind, read_report(content), *read_error(content.get("error")))
-
-
-def read_terminal(event: Event) -> Terminal | None:
-    """The event as the one that ends a stream; None where it is another one."""
-    if not _can_end(event):
-        return None
-    content = read_object(event.data) or {}
-    kind = content.get("type", event.name)
-    if kind not in TERMINAL_TYPES:
-        return None
-    response = content.get("response")
-    if not isinstance(response, Mapping):
-        response = {}
-    error = content if kind == "error" else response.get("error")
-    code, message = read_error(error)
-    return Terminal(kind, read_report(response), code, message)
 
 
 def read_error(error: object) -> tuple[str | None, str | None]:
@@ -142,6 +119,9 @@ def read_error(error: object) -> tuple[str | None, str | None]:
     if isinstance(inner, Mapping):
         return read_error(inner)
     code = error.get("code") or error.get("type")
+    # Some compatible servers put the HTTP status there, as a number.
+    if isinstance(code, int) and not isinstance(code, bool):
+        code = str(code)
     message = error.get("message")
     return (code if isinstance(code, str) else None), (message if isinstance(message, str) else None)
 
@@ -153,18 +133,6 @@ def read_object(data: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def delta_bytes(event: Event) -> int:
-    """How much text the event adds to the answer, in bytes as escaped in JSON."""
-    if not event.name.endswith(".delta"):
-        return 0
-    match = DELTA_TEXT.search(event.data)
-    return len(match[1]) if match else 0
-
-
-def _can_end(event: Event) -> bool:
-    return event.name in TERMINAL_TYPES or (event.name in UNNAMED and TERMINAL_TYPE.search(event.data) is not None)
 
 
 def _tokens(value: object) -> int | None:

@@ -93,6 +93,8 @@ def hold_amounts(request: ProxyRequest, settings: ProxySettings, tariff: Tariff)
         is_compact=request.endpoint is Endpoint.COMPACT,
         key_output_tokens=key_policies(request).default_output_tokens,
         context_tokens=context_tokens(request.model),
+        maximum_fields=request.endpoint.dialect.maximum_fields,
+        choices=request.endpoint.dialect.choices(request.content),
     )
     return with_cost(hold, tariff.expected)
 

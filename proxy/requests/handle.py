@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -12,9 +11,6 @@ from proxy.requests.patience import Patience
 from proxy.requests.queue import ByteQueue
 from proxy.requests.types import ResponseHead
 from quotad.client.types import LimitStatus
-
-RESPONSE_ID = re.compile(rb'"id"\s*:\s*"(resp_[A-Za-z0-9_-]{1,128})"')
-SEQUENCE_NUMBER = re.compile(rb'"sequence_number"\s*:\s*(\d{1,9})\b')
 
 
 class RequestHandle:
@@ -31,8 +27,9 @@ class RequestHandle:
         self._error: ProxyError | None = None
         self._answered = asyncio.Event()
         self.first_byte_time: datetime | None = None
-        self._first_sent = b""
-        self._last_sent = b""
+        self.first_sent = b""
+        self.last_sent = b""
+        """What an error in the middle of a stream has to go on from."""
 
     @property
     def is_open(self) -> bool:
@@ -52,18 +49,6 @@ class RequestHandle:
     def is_stalled(self) -> bool:
         """The caller does not read what was relayed."""
         return self._queue.is_full
-
-    @property
-    def response_id(self) -> str | None:
-        """The id of the response, as the stream's first event told it."""
-        match = RESPONSE_ID.search(self._first_sent)
-        return match[1].decode() if match else None
-
-    @property
-    def sequence_number(self) -> int | None:
-        """The last number sent."""
-        numbers = SEQUENCE_NUMBER.findall(self._last_sent)
-        return int(numbers[-1]) if numbers else None
 
     async def head(self) -> ResponseHead:
         """Wait for the first byte; raises the `ProxyError` that came instead."""
@@ -92,8 +77,8 @@ class RequestHandle:
 
     async def send(self, part: bytes) -> None:
         """Pass bytes on, as fast as they are read."""
-        self._first_sent = self._first_sent or part
-        self._last_sent = part
+        self.first_sent = self.first_sent or part
+        self.last_sent = part
         await self._queue.put(part)
 
     def end(self, error: ProxyError | None = None) -> None:

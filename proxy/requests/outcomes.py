@@ -16,6 +16,8 @@ class RetryReason(StrEnum):
 
     REFRESHED = "refreshed"
     """The token was refused and there is a newer one: the same account again."""
+    UNREPORTING = "unreporting"
+    """The upstream refused to be asked for a usage report: the same account again, without asking."""
     UNAUTHORIZED = "unauthorized"
     LIMITED = "limited"
     UNREACHABLE = "unreachable"
@@ -54,12 +56,12 @@ class Retry:
 
     @property
     def same_account(self) -> bool:
-        return self.reason is RetryReason.REFRESHED
+        return self.reason in (RetryReason.REFRESHED, RetryReason.UNREPORTING)
 
     @property
     def is_failure(self) -> bool:
         """It speaks against the account, not only against this moment."""
-        return self.reason not in (RetryReason.REFRESHED, RetryReason.LIMITED)
+        return not self.same_account and self.reason is not RetryReason.LIMITED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Passing one answer on, byte for byte, and reading its usage on the way.
+"""Passing one answer on, byte for byte but for what its dialect hides, and reading its usage on the way.
 
 The event that carries the report is held back until the report is settled, so that a caller who has seen the end of
 a stream finds it charged. Nothing is passed on of an event that is not complete.
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from proxy.config import ProxySettings
+from proxy.dialects import Dialect, Reading, StreamReader
 from proxy.errors import StreamIncomplete, UpstreamError, UpstreamFailed, UpstreamTimeout
 from proxy.metering.events import Event, EventScanner, EventTooLarge
-from proxy.metering.usage import Terminal, Usage, delta_bytes, read_object, read_terminal, read_whole
+from proxy.metering.usage import Terminal, Usage, read_object
 from proxy.requests.handle import RequestHandle
 from proxy.requests.outcomes import AttemptOutcome, Done, Failed, Retry, RetryReason
 from proxy.requests.patience import Patience
-from proxy.requests.types import ResponseHead
+from proxy.requests.types import ProxyRequest, ResponseHead
 from proxy.requests.verdicts import judge_failed_event
 from proxy.settlement.decision import Ending, Evidence
 from proxy.upstream import UpstreamAnswer
@@ -50,31 +51,44 @@ class Sink:
             self.evidence.reports.append(usage)
 
 
-async def relay(answer: UpstreamAnswer, sink: Sink, settings: ProxySettings) -> AttemptOutcome:
+async def relay(answer: UpstreamAnswer, sink: Sink, request: ProxyRequest, settings: ProxySettings) -> AttemptOutcome:
     """Pass a success on; what is no answer of the API is not one."""
+    dialect = request.endpoint.dialect
     if answer.header("content-encoding").lower() in ("", "identity"):
         if answer.media_type == STREAM:
-            return await _StreamRelay(answer, sink, settings.event_bytes_max).run()
+            reader = dialect.open_stream(request.content)
+            return await _StreamRelay(answer, sink, reader, settings.event_bytes_max).run()
         if answer.media_type.endswith(JSON_SUFFIXES):
-            return await _relay_whole(answer, sink, settings.answer_bytes_max)
+            return await _relay_whole(answer, sink, dialect, settings.answer_bytes_max)
     return Retry(RetryReason.NOT_THE_API, UpstreamFailed("The upstream's answer is not the API's."), answer.status)
 
 
 class _StreamRelay:
     """One stream of events."""
 
-    def __init__(self, answer: UpstreamAnswer, sink: Sink, event_bytes_max: int) -> None:
+    def __init__(self, answer: UpstreamAnswer, sink: Sink, reader: StreamReader, event_bytes_max: int) -> None:
         self._answer = answer
         self._sink = sink
+        self._reader = reader
         self._scanner = EventScanner(event_bytes_max)
         self._waiting: list[bytes] = []
         """Events that may be passed on with the next ones; comments before the first event, too."""
+        self._is_holding = False
+        """What waits carries the report, which is not settled yet."""
+        self._tail = asyncio.timeout(None)
         self._terminal: Terminal | None = None
 
     async def run(self) -> AttemptOutcome:
         try:
             retry = await self._relay_events()
+        except asyncio.CancelledError:
+            # The report has come: it counts, whoever cuts us off before it is settled.
+            if self._is_holding:
+                self._sink.report(self._reader.usage)
+            raise
         except EventTooLarge:
+            if self._is_holding:
+                return await self._end(StreamIncomplete())
             self._sink.evidence.ending = Ending.CUT
             return Failed(UpstreamFailed("The upstream sent an event that is too large."), self._answer.status)
         except UpstreamError as error:
@@ -83,9 +97,8 @@ class _StreamRelay:
 
     async def _relay_events(self) -> Retry | None:
         """To the end of the stream; a `Retry` where it begins with a failure that another account may not have."""
-        tail = asyncio.timeout(None)
         try:
-            async with tail, aclosing(self._answer.chunks()) as chunks:
+            async with self._tail, aclosing(self._answer.chunks()) as chunks:
                 async for chunk in chunks:
                     self._sink.patience.read(len(chunk))
                     for event in self._scanner.feed(chunk):
@@ -93,47 +106,65 @@ class _StreamRelay:
                         if retry is not None:
                             return retry
                     await self._flush()
-                    if self._terminal is not None and tail.when() is None:
-                        tail.reschedule(asyncio.get_running_loop().time() + TAIL_SECONDS_MAX)
+                    if (self._is_holding or self._terminal is not None) and self._tail.when() is None:
+                        self._tail.reschedule(asyncio.get_running_loop().time() + TAIL_SECONDS_MAX)
         except TimeoutError:
-            if not tail.expired():
+            if not self._tail.expired():
                 raise
         return None
 
     async def _relay_event(self, event: Event) -> Retry | None:
-        terminal = read_terminal(event)
+        reading = self._reader.read(event)
+        terminal = reading.terminal
         if not self._sink.evidence.has_begun and event.data:
             retry = judge_failed_event(terminal, datetime.now(UTC)) if terminal else None
             if terminal is not None and retry is not None:
                 self._sink.report(terminal.usage)
                 return retry
             self._begin()
-        if terminal is None or self._terminal is not None:
-            self._sink.evidence.output_bytes += delta_bytes(event)
-            self._waiting.append(event.raw)
-        else:
-            await self._relay_terminal(terminal, event.raw)
+        await self._pass_on(reading)
         return None
 
-    async def _relay_terminal(self, terminal: Terminal, raw: bytes) -> None:
+    async def _pass_on(self, reading: Reading) -> None:
+        self._sink.evidence.output_bytes += reading.output_bytes
+        if reading.is_held and not self._is_holding:
+            await self._flush()
+            self._is_holding = True
+        if reading.terminal is not None:
+            await self._relay_terminal(reading.terminal)
+        if reading.shown:
+            self._waiting.append(reading.shown)
+
+    async def _relay_terminal(self, terminal: Terminal) -> None:
+        """Settle what is reported; what carried the report goes on after that."""
+        if self._terminal is not None:
+            return
         await self._flush()
         self._terminal = terminal
         self._sink.report(terminal.usage)
+        self._is_holding = False
+        if self._tail.when() is not None and not self._tail.expired():
+            # Settling has a bound of its own.
+            self._tail.reschedule(None)
         await self._sink.settle()
-        self._waiting.append(raw)
 
     def _begin(self) -> None:
         self._sink.begin()
         self._sink.handle.open(ResponseHead(self._answer.status, self._answer.headers))
 
     async def _flush(self) -> None:
-        if self._waiting and self._sink.handle.is_open:
+        if self._waiting and self._sink.handle.is_open and not self._is_holding:
             await self._sink.handle.send(b"".join(self._waiting))
             self._waiting.clear()
 
     async def _end(self, error: UpstreamError) -> AttemptOutcome:
         """The upstream has ended or broken off the stream, which may yet hold a report."""
         await self._read_rest()
+        terminal = self._reader.finish()
+        if terminal is not None:
+            await self._relay_terminal(terminal)
+        elif self._terminal is None:
+            self._sink.report(self._reader.usage)
         await self._flush()
         if self._terminal is not None:
             return Done(self._answer.status, self._terminal)
@@ -145,16 +176,16 @@ class _StreamRelay:
     async def _read_rest(self) -> None:
         """A last event whose empty line never came counts if it is whole in every other way."""
         event = self._scanner.finish()
-        if event is None or self._terminal is not None or read_object(event.data) is None:
+        if event is None or self._terminal is not None or not self._reader.is_whole(event):
             return
-        terminal = read_terminal(event)
-        if terminal is not None:
+        reading = self._reader.read(event)
+        if self._sink.evidence.has_begun or reading.terminal is not None or reading.is_held:
             if not self._sink.evidence.has_begun:
                 self._begin()
-            await self._relay_terminal(terminal, event.raw + b"\n\n")
+            await self._pass_on(reading._replace(shown=reading.shown and reading.shown + b"\n\n"))
 
 
-async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> AttemptOutcome:
+async def _relay_whole(answer: UpstreamAnswer, sink: Sink, dialect: Dialect, bytes_max: int) -> AttemptOutcome:
     """An answer that is one JSON object: nothing of it is passed on before all of it came and is settled."""
     body = bytearray()
     try:
@@ -173,7 +204,7 @@ async def _relay_whole(answer: UpstreamAnswer, sink: Sink, bytes_max: int) -> At
     content = read_object(bytes(body))
     if content is None:
         return Failed(UpstreamFailed("The upstream's answer is not JSON."), answer.status)
-    terminal = read_whole(content)
+    terminal = dialect.read_whole(content)
     sink.report(terminal.usage)
     await sink.settle()
     sink.handle.open(ResponseHead(answer.status, answer.headers))

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from prometheus_client import Counter
 from uuid_utils import uuid7
 
 from proxy.accounts.pool import AccountPool
-from proxy.config import ProxySettings
+from proxy.config import CapOutput, ProxySettings
 from proxy.errors import InternalError, ProxyError, QuotaUnavailable, ServerBusy, UpstreamTimeout
 from proxy.metering.hold import HoldAmounts
 from proxy.metering.price_book import PriceBook
@@ -43,6 +43,8 @@ from proxy.requests.outage import Outage, may_serve
 from proxy.requests.outcomes import Failed
 from proxy.requests.patience import OutOfPatience, Patience
 from proxy.requests.relay import Sink
+from proxy.requests.reporting import Unreporting
+from proxy.requests.rewriting import granted_output, rewrite
 from proxy.requests.rows import RequestFacts, request_row
 from proxy.requests.types import ProxyRequest
 from proxy.settlement.decision import Ending, Evidence, Terms
@@ -72,6 +74,7 @@ class Services:
     prices: Callable[[], PriceBook]
     """The prices in force."""
     hold_errors: HoldErrors
+    unreporting: Unreporting = field(default_factory=Unreporting)
 
 
 class RequestTask:
@@ -95,6 +98,7 @@ class RequestTask:
             Sink(self.handle, self._evidence, self._patience, self._settle_and_wait),
             accounts=services.accounts,
             upstream=services.upstream,
+            unreporting=services.unreporting,
             settings=settings,
         )
         self._tariff = tariff_of(request, services.prices())
@@ -202,11 +206,17 @@ class RequestTask:
 
     async def _attempt(self) -> ProxyError | None:
         async with self._patience:
-            outcome = await self._attempts.run()
+            outcome = await self._attempts.run(await rewrite(self._request, self._output_tokens_max()))
         if isinstance(outcome, Failed):
             return outcome.error
         self._terminal = outcome.terminal
         return None
+
+    def _output_tokens_max(self) -> int | None:
+        """What the answer may not pass; None where the caller's own maximum alone counts."""
+        if self._services.settings.cap_output is CapOutput.OFF or self._hold is None or self._grant is None:
+            return None
+        return granted_output(self._hold, self._grant.reservation.reserved)
 
     def _settle(self) -> None:
         if self._owner is None:

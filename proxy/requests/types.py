@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from proxy.dialects import CHAT, RESPONSES, Dialect
 from quotad.client.types import KeyDescription
 
 Header = tuple[str, str]
@@ -18,6 +19,11 @@ class Endpoint(StrEnum):
 
     RESPONSES = "/responses"
     COMPACT = "/responses/compact"
+    CHAT = "/chat/completions"
+
+    @property
+    def dialect(self) -> Dialect:
+        return CHAT if self is Endpoint.CHAT else RESPONSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class ProxyRequest:
     path: str
     """The path that the caller used, for the request log."""
     body: bytes = field(repr=False)
-    """Decompressed; goes upstream as it is."""
+    """Decompressed, as the caller sent it."""
     content: Mapping[str, Any] = field(repr=False)
     """The parsed body."""
     model: str

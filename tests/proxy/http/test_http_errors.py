@@ -8,7 +8,7 @@ import pytest
 
 from proxy import errors
 from proxy.http.codex import is_codex
-from proxy.http.errors import error_body, error_response, failed_event
+from proxy.http.errors import error_body, error_response
 from quotad.client.types import BlockedBy, Denial, WindowKind
 from tests.proxy.http.statuses import denial, status, violation
 
@@ -132,13 +132,3 @@ def test_an_upstream_refusal_is_passed_on_as_it_came() -> None:
     response = error_response(error, codex=False, headers=[("x-ratelimit-limit-requests", "5")])
     assert (response.status_code, response.body) == (422, b'{"error":{"code":"odd"}}')
     assert response.headers["x-ratelimit-limit-requests"] == "5"
-
-
-def test_a_late_error_is_a_terminal_event_that_follows_the_last_one() -> None:
-    event, data, *_ = failed_event(errors.UpstreamFailed(), "resp_1", 6).decode().split("\n")
-    content = json.loads(data.removeprefix("data: "))
-    assert event == "event: response.failed"
-    assert (content["type"], content["sequence_number"]) == ("response.failed", 7)
-    assert content["response"]["id"] == "resp_1"
-    assert content["response"]["error"]["code"] == "upstream_error"
-    assert "error" not in content

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.dialects.responses import read_terminal
 from proxy.metering.events import BOM, EventScanner, EventTooLarge, read_event
-from proxy.metering.usage import Usage, read_terminal
+from proxy.metering.usage import Usage
 from tests.proxy.metering import streams
 from tests.proxy.metering.streams import cut, event, scan, terminal
 
