@@ -71,6 +71,7 @@ async def test_the_document_describes_every_path(world: World) -> None:
     assert described == {
         ("post", "/v1/responses"),
         ("post", "/v1/responses/compact"),
+        ("post", "/v1/chat/completions"),
         ("get", "/v1/models"),
         ("get", "/v1/usage"),
         ("post", "/backend-api/codex/responses"),

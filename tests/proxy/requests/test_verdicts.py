@@ -126,7 +126,7 @@ def test_an_end_that_is_no_failure_is_no_reason_to_retry() -> None:
     assert judge_failed_event(Terminal("response.completed", None, "server_error"), NOW) is None
 
 
-def test_only_a_refreshed_token_is_tried_on_the_same_account() -> None:
+def test_only_what_was_changed_for_it_is_tried_on_the_same_account() -> None:
     """S3, S8"""
     same = [reason for reason in RetryReason if Retry(reason, UpstreamFailed()).same_account]
-    assert same == [RetryReason.REFRESHED]
+    assert same == [RetryReason.REFRESHED, RetryReason.UNREPORTING]
