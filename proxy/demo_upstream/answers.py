@@ -1,14 +1,14 @@
 """What the demo upstream says, as a function of the request: texts, usage, and the events of a stream.
 
 The usage is honest and deterministic: an output token per word sent, an input token per four bytes of the texts in
-`input`, `instructions` and `tools`.
+`input`, `instructions` and `tools`, or in `messages`, `functions` and `response_format`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import Literal
 
@@ -17,6 +17,10 @@ IMAGE_TOKENS = 1_000
 ECHO_WORDS_MAX = 12
 WORDS_MAX = 100_000
 """Largest answer that can be asked for: a stream of about 20 MB."""
+
+TEXT_FIELDS = ("input", "instructions", "tools", "messages", "functions", "response_format")
+MAXIMUM_FIELDS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
+CHOICES_MAX = 16
 
 GREETING = "Hello from the demo upstream! No real model is connected yet, but your request went through the quota:"
 
@@ -42,6 +46,24 @@ class Usage:
             "total_tokens": self.input_tokens + self.output_tokens,
         }
 
+    def as_chat_json(self) -> Json:
+        """The `usage` object of Chat Completions."""
+        return {
+            "prompt_tokens": self.input_tokens,
+            "completion_tokens": self.output_tokens,
+            "total_tokens": self.input_tokens + self.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_input_tokens},
+            "completion_tokens_details": {"reasoning_tokens": 0},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What the model wants to be run, instead of saying anything."""
+
+    name: str
+    arguments: str
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -53,12 +75,26 @@ class Answer:
     words: tuple[str, ...]
     is_cut_short: bool
     """The caller's own maximum ended it."""
+    call: ToolCall | None = None
+    """The words are its arguments then."""
 
     @property
     def usage(self) -> Usage:
         tokens = input_tokens(self.request)
         cached = tokens // 2 if self.request.get("prompt_cache_key") else 0
-        return Usage(tokens, cached, len(self.words))
+        return Usage(tokens, cached, len(self.words) * self.choices)
+
+    @property
+    def is_compaction(self) -> bool:
+        """Codex asks for one by the last item of an ordinary request."""
+        said = _list(self.request.get("input"))
+        return bool(said) and isinstance(said[-1], dict) and said[-1].get("type") == "compaction_trigger"
+
+    @property
+    def choices(self) -> int:
+        """How often the answer is given, to a chat that wants several."""
+        wanted = self.request.get("n") if "messages" in self.request else None
+        return min(wanted, CHOICES_MAX) if isinstance(wanted, int) and wanted > 0 else 1
 
     @property
     def text(self) -> str:
@@ -69,6 +105,14 @@ class Answer:
         return "incomplete" if self.is_cut_short else "completed"
 
     @property
+    def is_message(self) -> bool:
+        return self.call is None and not self.is_compaction
+
+    @property
+    def call_id(self) -> str:
+        return "call_" + self.response_id.removeprefix("resp_")
+
+    @property
     def message_id(self) -> str:
         return "msg_" + self.response_id.removeprefix("resp_")
 
@@ -76,14 +120,37 @@ class Answer:
 def answer(response_id: str, created_at: int, request: Mapping[str, object], words: int | None) -> Answer:
     """The answer to a request: `words` of filler, or a greeting that echoes the last thing the user said."""
     said = _filler(words) if words is not None else [*GREETING.split(), *_echo(request)]
-    maximum = request.get("max_output_tokens")
+    maximum = next((request[name] for name in MAXIMUM_FIELDS if request.get(name)), None)
     kept = said[:maximum] if isinstance(maximum, int) and maximum > 0 else said
     return Answer(response_id, created_at, request, tuple(kept), len(kept) < len(said))
 
 
+def calling(given: Answer, name: str | None, arguments: str) -> Answer:
+    """The answer as a call of a tool, the request's first unless one is named; as it is where a call was answered."""
+    tools = [tool_name(tool) for tool in _list(given.request.get("tools"))]
+    wanted = name or next((found for found in tools if found), None)
+    said = _list(given.request.get("input")) or _list(given.request.get("messages"))
+    last = said[-1] if said else None
+    is_answered = isinstance(last, dict) and (
+        last.get("role") == "tool" or str(last.get("type")).endswith("call_output")
+    )
+    if wanted is None or is_answered:
+        return given
+    return replace(given, words=tuple(arguments.split()), is_cut_short=False, call=ToolCall(wanted, arguments))
+
+
+def tool_name(tool: object) -> str | None:
+    """Of a function, in the Responses API's form or in that of Chat Completions."""
+    if not isinstance(tool, dict):
+        return None
+    function = tool.get("function", tool)
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
+
+
 def input_tokens(request: Mapping[str, object]) -> int:
     """Tokens of what the model would read."""
-    return max(1, sum(_tokens(request.get(name)) for name in ("input", "instructions", "tools")))
+    return max(1, sum(_tokens(request.get(name)) for name in TEXT_FIELDS))
 
 
 def response_json(answer: Answer, status: Status, *, usage: Usage | None, failure: Json | None = None) -> Json:
@@ -100,7 +167,7 @@ def response_json(answer: Answer, status: Status, *, usage: Usage | None, failur
         "max_output_tokens": answer.request.get("max_output_tokens"),
         "metadata": answer.request.get("metadata") or {},
         "model": answer.request.get("model"),
-        "output": [_message(answer, "completed", answer.text)] if is_finished else [],
+        "output": [_item(answer, "completed")] if is_finished else [],
         "parallel_tool_calls": True,
         "previous_response_id": answer.request.get("previous_response_id"),
         "store": False,
@@ -130,12 +197,19 @@ def opening_events(answer: Answer) -> Iterator[Json]:
     started = response_json(answer, "in_progress", usage=None)
     yield {"type": "response.created", "response": started}
     yield {"type": "response.in_progress", "response": started}
-    yield {"type": "response.output_item.added", "output_index": 0, "item": _message(answer, "in_progress", None)}
-    yield {"type": "response.content_part.added", **_place(answer), "part": _text_part("")}
+    yield {"type": "response.output_item.added", "output_index": 0, "item": _item(answer, "in_progress")}
+    if answer.is_message:
+        yield {"type": "response.content_part.added", **_place(answer), "part": _text_part("")}
 
 
 def word_events(answer: Answer) -> Iterator[Json]:
-    """One delta per word."""
+    """One delta per word; a call's arguments in one."""
+    if answer.call is not None:
+        place = {"item_id": answer.message_id, "output_index": 0}
+        yield {"type": "response.function_call_arguments.delta", **place, "delta": answer.call.arguments}
+        return
+    if answer.is_compaction:
+        return
     for position, word in enumerate(answer.words):
         delta = f" {word}" if position else word
         yield {"type": "response.output_text.delta", **_place(answer), "delta": delta, "logprobs": []}
@@ -143,9 +217,13 @@ def word_events(answer: Answer) -> Iterator[Json]:
 
 def closing_events(answer: Answer) -> Iterator[Json]:
     """Everything between the last word and the terminal event."""
-    yield {"type": "response.output_text.done", **_place(answer), "text": answer.text, "logprobs": []}
-    yield {"type": "response.content_part.done", **_place(answer), "part": _text_part(answer.text)}
-    item = _message(answer, "completed", answer.text)
+    if answer.is_message:
+        yield {"type": "response.output_text.done", **_place(answer), "text": answer.text, "logprobs": []}
+        yield {"type": "response.content_part.done", **_place(answer), "part": _text_part(answer.text)}
+    elif answer.call is not None:
+        place = {"item_id": answer.message_id, "output_index": 0}
+        yield {"type": "response.function_call_arguments.done", **place, "arguments": answer.call.arguments}
+    item = _item(answer, "completed")
     yield {"type": "response.output_item.done", "output_index": 0, "item": item}
 
 
@@ -165,7 +243,7 @@ def _filler(words: int) -> list[str]:
 
 
 def _echo(request: Mapping[str, object]) -> list[str]:
-    said = _last_user_text(request.get("input")).split()
+    said = _last_user_text(request.get("input") or request.get("messages")).split()
     more = ["…"] if len(said) > ECHO_WORDS_MAX else []
     return [*said[:ECHO_WORDS_MAX], *more]
 
@@ -183,6 +261,10 @@ def _last_user_text(value: object) -> str:
             return _last_user_text(content)
         case _:
             return ""
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _tokens(value: object) -> int:
@@ -206,6 +288,14 @@ def _text_part(text: str) -> Json:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def _message(answer: Answer, status: Status, text: str | None) -> Json:
-    content = [] if text is None else [_text_part(text)]
+def _item(answer: Answer, status: Status) -> Json:
+    """What the answer consists of; nothing is in it before it is completed."""
+    is_completed = status == "completed"
+    if answer.is_compaction:
+        return {"type": "compaction", "id": f"cmp_{answer.message_id}", "encrypted_content": answer.text}
+    if answer.call is not None:
+        arguments = answer.call.arguments if is_completed else ""
+        call: Json = {"type": "function_call", "id": answer.message_id, "call_id": answer.call_id, "status": status}
+        return {**call, "name": answer.call.name, "arguments": arguments}
+    content = [_text_part(answer.text)] if is_completed else []
     return {"id": answer.message_id, "type": "message", "status": status, "role": "assistant", "content": content}

@@ -15,6 +15,8 @@ A behaviour is written `NAME[;parameter=value…]`, in the header `x-demo-behavi
     incomplete       ends with `response.incomplete`; `usage=no` leaves its usage out
     failed           ends with `response.failed`, after `after` events (default: all words); `usage=yes`, `code`
     error            ends with a bare `error` event; `code`
+    tool             a call of the first tool, or of `name`, with `arguments`; the usual answer once it was answered
+    no_stream_options   400 where the request has `stream_options`
 
 Each takes `ms`, the pause before every event.
 """
@@ -25,7 +27,20 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-NAMES = frozenset(("expired_token", "html", "honest", "slow", "no_usage", "incomplete", "failed", "error"))
+NAMES = frozenset(
+    (
+        "expired_token",
+        "html",
+        "honest",
+        "slow",
+        "no_usage",
+        "incomplete",
+        "failed",
+        "error",
+        "tool",
+        "no_stream_options",
+    )
+)
 BREAKING_NAMES = frozenset(("reset", "cut", "hang", "half_event"))
 QUEUE_BEHAVIOURS_MAX = 1_000
 """Behaviours waiting for a request; a test queues a handful."""

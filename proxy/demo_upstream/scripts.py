@@ -55,25 +55,35 @@ def stream_script(answer: Answer, behaviour: Behaviour) -> Script:
     """The SSE stream of an answer."""
     events = [*opening_events(answer), *word_events(answer)]
     if behaviour.name in BROKEN:
-        return _broken([*events, *closing_events(answer)], behaviour)
+        return broken(_frames([*events, *closing_events(answer)]), behaviour)
     if behaviour.name == "half_event":
-        return _half_event(events, behaviour)
+        return half_event(_frames(events), behaviour)
     if behaviour.name in ("failed", "error"):
         return _failing(answer, events[: behaviour.after], behaviour)
     events.extend(closing_events(answer))
-    status, usage = _ending(answer, behaviour)
+    status, usage = ending_of(answer, behaviour)
     terminal = terminal_event(answer, status, usage=usage)
     return Script(_frames(events), encode_event(terminal, len(events)), usage, outcome=status)
 
 
-def json_script(answer: Answer, behaviour: Behaviour, *, is_compact: bool) -> Script:
-    """The JSON body of an answer."""
-    status, usage = _ending(answer, behaviour)
-    if is_compact:
-        body = json.dumps(compaction_json(answer, usage=usage)).encode()
-    else:
-        failure = failure_json(behaviour) if status == "failed" else None
-        body = json.dumps(response_json(answer, status, usage=usage, failure=failure)).encode()
+def response_script(answer: Answer, behaviour: Behaviour) -> Script:
+    """What the Responses API answers: events, or the body of an answer."""
+    if answer.request.get("stream") is True:
+        return stream_script(answer, behaviour)
+    status, usage = ending_of(answer, behaviour)
+    failure = failure_json(behaviour) if status == "failed" else None
+    body = json.dumps(response_json(answer, status, usage=usage, failure=failure)).encode()
+    return body_script(body, usage, status, behaviour)
+
+
+def compaction_script(answer: Answer, behaviour: Behaviour) -> Script:
+    """A compaction, which is never a stream."""
+    status, usage = ending_of(answer, behaviour)
+    return body_script(json.dumps(compaction_json(answer, usage=usage)).encode(), usage, status, behaviour)
+
+
+def body_script(body: bytes, usage: Usage | None, status: Status, behaviour: Behaviour) -> Script:
+    """A body, whole or in half."""
     half = body[: len(body) // 2]
     if behaviour.name in BROKEN:
         return _broken_body(half, len(body), behaviour)
@@ -88,7 +98,8 @@ def failure_json(behaviour: Behaviour) -> Json:
     return {"code": code, "message": "The demo upstream was told to fail."}
 
 
-def _ending(answer: Answer, behaviour: Behaviour) -> tuple[Status, Usage | None]:
+def ending_of(answer: Answer, behaviour: Behaviour) -> tuple[Status, Usage | None]:
+    """How the answer ends, and what it reports."""
     reports = behaviour.parameters.get("usage")
     match behaviour.name:
         case "no_usage":
@@ -105,22 +116,24 @@ def _failing(answer: Answer, events: Sequence[Json], behaviour: Behaviour) -> Sc
     if behaviour.name == "error":
         terminal: Json = {"type": "error", **failure_json(behaviour), "param": None}
         return Script(_frames(events), encode_event(terminal, len(events)), outcome="error")
-    _, usage = _ending(answer, behaviour)
+    _, usage = ending_of(answer, behaviour)
     terminal = terminal_event(answer, "failed", usage=usage, failure=failure_json(behaviour))
     return Script(_frames(events), encode_event(terminal, len(events)), usage, outcome="failed")
 
 
-def _half_event(events: Sequence[Json], behaviour: Behaviour) -> Script:
+def half_event(frames: Sequence[bytes], behaviour: Behaviour) -> Script:
+    """A stream that ends well in the middle of an event."""
     after = HALF_EVENT_AFTER if behaviour.after is None else behaviour.after
-    *whole, last = _frames(events[: after + 1])
+    *whole, last = frames[: after + 1]
     return Script([*whole, last[: len(last) // 2]], outcome="half_event")
 
 
-def _broken(events: Sequence[Json], behaviour: Behaviour) -> Script:
+def broken(frames: Sequence[bytes], behaviour: Behaviour) -> Script:
+    """A stream that breaks off."""
     ending = Ending(behaviour.name)
     if behaviour.after is None:
         return Script([], outcome=behaviour.name, ending=ending, is_silent=True)
-    return Script(_frames(events[: behaviour.after]), outcome=behaviour.name, ending=ending)
+    return Script(frames[: behaviour.after], outcome=behaviour.name, ending=ending)
 
 
 def _broken_body(half: bytes, content_length: int, behaviour: Behaviour) -> Script:

@@ -1,6 +1,7 @@
 """The demo upstream: an honest OpenAI-compatible server that misbehaves only on command.
 
-    POST /v1/responses, /v1/responses/compact     GET /v1/models      the API
+    POST /v1/responses, /v1/responses/compact, /v1/chat/completions   the API
+    GET /v1/models
     POST /oauth/token                                                 rotating token pairs
     GET  /api/codex/usage                                             a credential's usage windows
     GET, DELETE /demo/book                                            what was reported as used
@@ -15,19 +16,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from aiohttp import web
 
-from proxy.demo_upstream.answers import Json, answer
+from proxy.demo_upstream.answers import Answer, Json, answer, calling
 from proxy.demo_upstream.behaviours import Behaviour, BehaviourQueue, BehaviourUnknown
 from proxy.demo_upstream.book import Book, Entry
+from proxy.demo_upstream.chat import chat_script
 from proxy.demo_upstream.control import control_routes
 from proxy.demo_upstream.credentials import Credentials, GrantRefused
 from proxy.demo_upstream.models import MODELS, is_model
 from proxy.demo_upstream.refusals import error, refusal, web_page
-from proxy.demo_upstream.scripts import json_script, stream_script
+from proxy.demo_upstream.scripts import Script, compaction_script, response_script
 from proxy.demo_upstream.sending import send
 from proxy.demo_upstream.usage import UsageBook
 
@@ -36,6 +38,8 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 
 CREDENTIAL_CHARACTERS = 6
 """End of a credential that the book shows."""
+
+ScriptOf = Callable[[Answer, Behaviour], Script]
 
 
 class DemoUpstream:
@@ -54,6 +58,7 @@ class DemoUpstream:
             [
                 web.post("/v1/responses", self._responses),
                 web.post("/v1/responses/compact", self._compact),
+                web.post("/v1/chat/completions", self._chat),
                 web.get("/v1/models", self._models),
                 web.post("/oauth/token", self._token),
                 web.get("/api/codex/usage", self._usage),
@@ -63,12 +68,15 @@ class DemoUpstream:
         return app
 
     async def _responses(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, is_compact=False)
+        return await self._answer(request, response_script)
 
     async def _compact(self, request: web.Request) -> web.StreamResponse:
-        return await self._answer(request, is_compact=True)
+        return await self._answer(request, compaction_script)
 
-    async def _answer(self, request: web.Request, *, is_compact: bool) -> web.StreamResponse:
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, chat_script)
+
+    async def _answer(self, request: web.Request, script_of: ScriptOf) -> web.StreamResponse:
         entry = self._open(request)
         body = await request.read()
         try:
@@ -79,14 +87,13 @@ class DemoUpstream:
         entry.behaviour = behaviour.name
         content, refused = _read(body)
         entry.model, entry.label = str(content.get("model")), _label(content)
-        refused = self._refused(request, behaviour) or refused
+        refused = self._refused(request, behaviour) or refused or _refused_option(content, behaviour)
         if refused is not None:
             return _closed(entry, refused)
         given = answer(entry.response_id, int(time.time()), content, words)
-        if content.get("stream") is True and not is_compact:
-            script = stream_script(given, behaviour)
-        else:
-            script = json_script(given, behaviour, is_compact=is_compact)
+        if behaviour.name == "tool":
+            given = calling(given, behaviour.parameters.get("name"), behaviour.parameters.get("arguments", "{}"))
+        script = script_of(given, behaviour)
         pause = behaviour.pause_seconds
         headers = _api_headers() | self.usage.of(_bearer(request)).headers(time.time())
         return await send(request, script, headers, pause_seconds=pause, entry=entry, book=self.book)
@@ -157,6 +164,13 @@ def _read(body: bytes) -> tuple[Json, web.Response | None]:
         message = f"The model `{model}` does not exist or you do not have access to it."
         return content, error(404, "model_not_found", message, param="model")
     return content, None
+
+
+def _refused_option(content: Json, behaviour: Behaviour) -> web.Response | None:
+    if behaviour.name != "no_stream_options" or "stream_options" not in content:
+        return None
+    message = "Unrecognized request argument supplied: stream_options"
+    return error(400, "unknown_parameter", message, param="stream_options")
 
 
 def _label(content: Mapping[str, object]) -> str:

@@ -75,7 +75,8 @@ class _StreamRelay:
         """Events that may be passed on with the next ones; comments before the first event, too."""
         self._is_holding = False
         """What waits carries the report, which is not settled yet."""
-        self._tail = asyncio.timeout(None)
+        self._tail_end: float | None = None
+        """On the loop's clock; until then the end of the stream is waited for, where only that is left to come."""
         self._terminal: Terminal | None = None
 
     async def run(self) -> AttemptOutcome:
@@ -97,19 +98,21 @@ class _StreamRelay:
 
     async def _relay_events(self) -> Retry | None:
         """To the end of the stream; a `Retry` where it begins with a failure that another account may not have."""
+        tail = asyncio.timeout(None)
         try:
-            async with self._tail, aclosing(self._answer.chunks()) as chunks:
+            async with tail, aclosing(self._answer.chunks()) as chunks:
                 async for chunk in chunks:
                     self._sink.patience.read(len(chunk))
+                    # Settling and passing on have bounds of their own.
+                    tail.reschedule(None)
                     for event in self._scanner.feed(chunk):
                         retry = await self._relay_event(event)
                         if retry is not None:
                             return retry
                     await self._flush()
-                    if (self._is_holding or self._terminal is not None) and self._tail.when() is None:
-                        self._tail.reschedule(asyncio.get_running_loop().time() + TAIL_SECONDS_MAX)
+                    tail.reschedule(self._tail_end)
         except TimeoutError:
-            if not self._tail.expired():
+            if not tail.expired():
                 raise
         return None
 
@@ -130,6 +133,7 @@ class _StreamRelay:
         if reading.is_held and not self._is_holding:
             await self._flush()
             self._is_holding = True
+            self._begin_tail()
         if reading.terminal is not None:
             await self._relay_terminal(reading.terminal)
         if reading.shown:
@@ -143,10 +147,11 @@ class _StreamRelay:
         self._terminal = terminal
         self._sink.report(terminal.usage)
         self._is_holding = False
-        if self._tail.when() is not None and not self._tail.expired():
-            # Settling has a bound of its own.
-            self._tail.reschedule(None)
         await self._sink.settle()
+        self._begin_tail()
+
+    def _begin_tail(self) -> None:
+        self._tail_end = asyncio.get_running_loop().time() + TAIL_SECONDS_MAX
 
     def _begin(self) -> None:
         self._sink.begin()

@@ -91,11 +91,17 @@ class Scene:
 
     @asynccontextmanager
     async def streaming(
-        self, *, behaviour: str = "", words: int = 5, body: Mapping[str, Any] = STREAM, key: CreatedKey | None = None
+        self,
+        *,
+        behaviour: str = "",
+        words: int = 5,
+        body: Mapping[str, Any] = STREAM,
+        path: str = "/v1/responses",
+        key: CreatedKey | None = None,
     ) -> AsyncIterator[httpx2.Response]:
         """An answer that is read, or left, by the test."""
         headers = self._headers(behaviour, words, key)
-        async with self.client.stream("POST", "/v1/responses", json=dict(body), headers=headers) as response:
+        async with self.client.stream("POST", path, json=dict(body), headers=headers) as response:
             yield response
 
     async def reservations(self) -> list[Mapping[str, Any]]:
