@@ -28,8 +28,9 @@ FINISHED = re.compile(rb'"finish_reason"\s*:\s*"')
 TEXT = re.compile(rb'"(?:content|reasoning_content|reasoning|refusal|arguments)"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"')
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
 ERROR = re.compile(rb'"error"\s*:\s*(?!null\b)')
-LAST_USAGE_NULL = re.compile(rb',\s*"usage"\s*:\s*null(?=(?:\s*,\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+))*\s*\}\s*$)')
-"""As a member of the outermost object: only plain values and its end follow."""
+NULL_USAGE = b',"usage":null'
+ONLY_PLAIN_VALUES = re.compile(rb'(?:\s*,\s*"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+))*\s*\}\s*$')
+"""To the end of the outermost object, so that what stands before is a member of that one."""
 MEMBER_BEFORE = re.compile(rb',\s*"usage"\s*:\s*null\b')
 MEMBER_AFTER = re.compile(rb'"usage"\s*:\s*null\s*(?:,\s*)?')
 
@@ -137,9 +138,9 @@ def without_null_usage(event: Event) -> bytes:
 
 
 def _without_null_usage(data: bytes) -> bytes:
-    shorter, count = LAST_USAGE_NULL.subn(b"", data, count=1)
-    if count:
-        return shorter
+    at = data.rfind(NULL_USAGE)
+    if at >= 0 and ONLY_PLAIN_VALUES.match(data, at + len(NULL_USAGE)):
+        return data[:at] + data[at + len(NULL_USAGE) :]
     content = dict(read_object(data) or {})
     if content.pop("usage", 0) is not None:
         return data

@@ -100,7 +100,7 @@ async def charged_as_reported(scene: Scene, requests: int) -> None:
 
 
 async def test_a_turn_with_a_tool_call_is_two_requests_each_charged_once(database_url: str, tmp_path: Path) -> None:
-    """U2, S2"""
+    """S2"""
     async with open_scene(database_url, tmp_path, oauth()) as scene:
         said = await a_turn(scene, tmp_path, RUNS_A_COMMAND)
         assert "it-was-run" in said
@@ -110,7 +110,7 @@ async def test_a_turn_with_a_tool_call_is_two_requests_each_charged_once(databas
 async def test_a_401_in_the_middle_of_a_turn_is_refreshed_under_the_same_reservation(
     database_url: str, tmp_path: Path
 ) -> None:
-    """S3: Codex sees nothing of it."""
+    """U2, S3: Codex sees nothing of it."""
     async with open_scene(database_url, tmp_path, oauth()) as scene:
         said = await a_turn(scene, tmp_path, RUNS_A_COMMAND, "expired_token")
         assert "it-was-run" in said

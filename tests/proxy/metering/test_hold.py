@@ -141,3 +141,41 @@ def test_a_hold_without_a_price_names_no_cost() -> None:
     hold = size_hold({"input": "abc"}, SIZES, is_compact=False)
     assert with_cost(hold, None) == hold
     assert "cost_microusd" not in hold.amounts
+
+
+CHAT: dict[str, Any] = {"maximum_fields": ("max_completion_tokens", "max_tokens")}
+
+
+def test_a_chat_holds_its_messages_and_what_else_a_model_reads() -> None:
+    said = {"messages": [{"role": "user", "name": "abc", "content": "abc"}, {"role": "tool", "content": "abc"}]}
+    assert held(said)[0] == 3
+    functions = {"functions": [{"name": "abc", "description": "abc"}], "response_format": {"json_schema": ["abc"]}}
+    assert held(said | functions)[0] == 6
+
+
+@pytest.mark.parametrize(
+    ("part", "tokens"),
+    [
+        ({"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9000, "detail": "high"}}, 1500),
+        ({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}, 1500),
+        ({"type": "input_audio", "input_audio": {"data": "A" * 9000, "format": "wav"}}, 8192),
+        ({"type": "file", "file": {"file_data": "A" * 9000}}, 8192),
+        ({"type": "file", "file": {"file_id": "file-1"}}, 8192),
+    ],
+)
+def test_the_pieces_of_a_chat_are_no_text(part: dict[str, Any], tokens: int) -> None:
+    assert held({"messages": [{"role": "user", "content": [part]}]})[0] == tokens
+
+
+def test_a_chat_holds_its_own_maximum_for_each_choice() -> None:
+    assert held({"max_completion_tokens": 100}, **CHAT)[1] == 100
+    assert held({"max_tokens": 50}, **CHAT, choices=3)[1] == 150
+    assert held({"max_tokens": 50, "max_completion_tokens": 100}, **CHAT)[1] == 100
+    assert held({}, **CHAT, choices=2)[1] == 2 * 4096
+    assert held({"max_tokens": 9_000}, **CHAT, choices=2, context_tokens=1_000)[1] == 2_000
+    assert held({"max_tokens": 50})[1] == 4096
+
+
+def test_a_clipped_hold_leaves_each_choice_its_least() -> None:
+    hold = size_hold({}, SIZES, is_compact=False, choices=2, **CHAT)
+    assert hold.min_amounts["output_tokens"] == 512
