@@ -178,14 +178,17 @@ class AccountPool:
         if self._memory.standings.note_success(account.account_id, _now()):
             self._notes.note()
 
-    def note_headers(self, account: Account, headers: Sequence[tuple[str, str]]) -> None:
-        """An answer came with these headers, which may tell of the account's windows."""
+    def note_headers(self, account: Account, headers: Sequence[tuple[str, str]], *, is_refusal: bool = False) -> None:
+        """An answer came with these headers, which may tell of the account's windows.
+
+        A refusal is judged as a whole, by its body too, and leaves the state to `mark_limited`.
+        """
         now = _now()
         told = self._memory.usages.note_headers(account.account_id, headers, now)
         if told is None:
             return
         used_up = exhaustion(told, now)
-        if used_up is not None:
+        if used_up is not None and not is_refusal:
             self._limit_in_memory(account.account_id, used_up.state, _bounded(used_up.until))
         self._notes.note()
 

@@ -123,8 +123,9 @@ class Attempts:
         body = bodies.reporting if asks else bodies.plain
         url = account.base_url.rstrip("/") + self._request.endpoint.value
         async with self._upstream.post(url, self._request.headers, authorization.headers, body) as answer:
-            self._accounts.note_headers(account, answer.headers)
-            if 200 <= answer.status < 300:
+            is_success = 200 <= answer.status < 300
+            self._accounts.note_headers(account, answer.headers, is_refusal=not is_success)
+            if is_success:
                 if account_id in self._unasked:
                     self._unreporting.remember(account_id, self._request.model)
                 return await relay(answer, self._sink, self._request, self._settings)
