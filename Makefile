@@ -17,7 +17,7 @@ define npm
 	--prefix $(1) --loglevel=error --no-progress --no-fund --no-audit --no-update-notifier $(2)
 endef
 
-.PHONY: help setup up test test-full faults truth bench bench-ledger bench-proxy bench-large lint format locks protos clean
+.PHONY: help setup up test test-full faults truth bench bench-ledger bench-proxy bench-logs bench-large lint format locks protos clean
 .DELETE_ON_ERROR:
 
 help:            ## show this list
@@ -48,9 +48,9 @@ truth: setup $(VENV)/.development  ## hold the ledger against the upstream's boo
 	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u ARGS $(BIN)/python -m pytest --long --report $(VENV)/truth.txt tests/truth $(ARGS)
 	@cat $(VENV)/truth.txt
 
-bench: setup $(VENV)/.benchmarks $(VENV)/.peer  ## measure a start, the ledger and the proxy, about 3 hours; parts: bench-ledger, bench-proxy
+bench: setup $(VENV)/.benchmarks $(VENV)/.peer  ## measure everything, about 4 hours; parts: bench-ledger, bench-proxy, bench-logs
 	@$(BIN)/python benchmarks/start_up.py
-	@$(MAKE) --no-print-directory bench-ledger bench-proxy
+	@$(MAKE) --no-print-directory bench-ledger bench-proxy bench-logs
 
 bench-ledger: setup $(VENV)/.benchmarks  ## measure the ledger; flags: make bench-ledger ARGS="--only unary-hot"
 	@$(BIN)/python -m benchmarks.ledger run $(ARGS)
@@ -59,6 +59,10 @@ bench-ledger: setup $(VENV)/.benchmarks  ## measure the ledger; flags: make benc
 bench-proxy: setup $(VENV)/.peer  ## measure the proxy; flags: make bench-proxy ARGS="--only latency"
 	@$(BIN)/python -m benchmarks.proxy run $(ARGS)
 	@if [ -z "$(findstring --quick,$(ARGS))" ]; then $(BIN)/python -m benchmarks.proxy report; fi
+
+bench-logs: setup  ## measure the request log over ten million rows; flags: make bench-logs ARGS="--rows 1000000"
+	@$(BIN)/python -m benchmarks.request_logs run $(ARGS)
+	@if [ -z "$(findstring --quick,$(ARGS))" ]; then $(BIN)/python -m benchmarks.request_logs report; fi
 
 bench-large: setup $(VENV)/.benchmarks  ## measure a ledger of 50 million settled reservations; needs 40 GB
 	@$(BIN)/python -m benchmarks.ledger run --only settled --settled-rows 50000000 $(ARGS)

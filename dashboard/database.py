@@ -34,8 +34,19 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commit at the end of the block, roll back when it raises. Raises `DatabaseUnavailable`."""
+        async with self._begun(self.engine) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """To read with several statements what was true at one moment; otherwise as `transaction`."""
+        async with self._begun(self.engine.execution_options(isolation_level="REPEATABLE READ")) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _begun(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
-            async with asyncio.timeout(self.seconds_max), self.engine.begin() as connection:
+            async with asyncio.timeout(self.seconds_max), engine.begin() as connection:
                 yield connection
         except DEFECTS:
             raise

@@ -179,8 +179,12 @@ class ProxySettings(HttpServiceSettings):
     """Rows waiting for the database; beyond it rows are dropped and counted."""
     request_log_batch_rows: Count = 500
     request_log_flush_seconds: Seconds = 0.5
+    request_log_refusals_per_second_max: Annotated[int, Field(ge=0)] = 10
+    """Rows of one key that a limit refused; the others of that second are counted in one row for each limit."""
+    request_log_addresses_max: Count = 1000
+    """Addresses in a minute that get a row of their own for requests with unknown keys; the others share one."""
     request_log_retention_days: Annotated[int, Field(gt=0, le=RETENTION_DAYS_MAX)] = 30
-    """How long rows are kept, until the operator stores settings."""
+    """Whole UTC days for which rows are kept, until the operator stores settings."""
     rejections_per_second_max: Count = 50
     """Request-log rows for requests that never got as far as a hold; beyond it they are only counted."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
@@ -16,6 +15,7 @@ from prometheus_client import Counter
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from proxy.bursts import Bursts
 from proxy.config import ProxySettings
 from proxy.records.request_logs import RequestLogRow
 from proxy.records.write import insert_request_logs
@@ -41,7 +41,12 @@ class RequestLogWriter:
         self._rows_max = settings.request_log_rows_max
         self._batch_rows = settings.request_log_batch_rows
         self._flush_seconds = settings.request_log_flush_seconds
-        self._rows: deque[RequestLogRow] = deque()
+        self._bursts = Bursts(
+            refusals_per_second_max=settings.request_log_refusals_per_second_max,
+            addresses_max=settings.request_log_addresses_max,
+        )
+        self._rows: dict[str, RequestLogRow] = {}
+        """What waits, by id, oldest first: a row whose count has grown takes its own place."""
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -60,9 +65,10 @@ class RequestLogWriter:
         self._drop(len(self._rows), "the process ends")
 
     def note(self, row: RequestLogRow) -> None:
-        """Write the row soon; where too many wait for the database, it is dropped and counted."""
-        if len(self._rows) < self._rows_max:
-            self._rows.append(row)
+        """Write the row soon, or count it in another; where too many wait, it is dropped, and that is counted."""
+        row = self._bursts.joined(row)
+        if len(self._rows) < self._rows_max or row.request_log_id in self._rows:
+            self._rows[row.request_log_id] = row
         else:
             self._drop(1, "too many rows wait")
 
@@ -84,10 +90,12 @@ class RequestLogWriter:
     async def _try_write(self) -> bool:
         """Whether all that waits was written, or dropped for its own fault."""
         try:
-            while batch := list(islice(self._rows, self._batch_rows)):
+            while batch := list(islice(self._rows.values(), self._batch_rows)):
                 await self._write_batch(batch)
-                for _ in batch:
-                    self._rows.popleft()
+                for row in batch:
+                    # A count that grew meanwhile is written by the next batch.
+                    if self._rows[row.request_log_id] is row:
+                        del self._rows[row.request_log_id]
         except DATABASE_ERRORS as exc:
             log.warning("request log not written", rows=len(self._rows), error=type(exc).__name__)
             return False

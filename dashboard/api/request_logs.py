@@ -13,7 +13,8 @@ from pydantic.alias_generators import to_camel
 
 from dashboard.api.schema import Answer, FilterText, Moment
 from dashboard.services import ServicesNeeded
-from proxy.records import read
+from proxy.records import log_pages
+from proxy.records.log_options import request_log_options
 from proxy.records.request_logs import (
     FacetFilters,
     ListFilters,
@@ -39,7 +40,9 @@ class FacetQuery(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
 
-    search: FilterText = Field(default="", description="Free text in ids, names, model, path and error.")
+    search: FilterText = Field(
+        default="", description="Part of a name, model, path or error, or the beginning of an id, in any case."
+    )
     since: Moment | None = Field(default=None, description="Requests that started at or after this time.")
     until: Moment | None = Field(default=None, description="Requests that started before this time.")
     account_id: Values = Field(default=[], description="Any of these accounts.")
@@ -121,6 +124,14 @@ class RequestLog(Answer):
     user_agent: str | None
     denial: dict[str, JsonValue] | None
     """The limits that refused, where one did."""
+    cost_microusd: int | None
+    """Millionths of a US dollar; null where the price or the use is not known."""
+    retry_count: int | None
+    """Which retry it was, as the caller's SDK says."""
+    limit_id: str | None
+    """The first of the limits that refused."""
+    count: int
+    """How many requests the row stands for: more than one for refusals that came too fast for a row each."""
 
 
 class RequestLogs(Answer):
@@ -153,8 +164,8 @@ class RequestLogOptions(Answer):
 @router.get("")
 async def list_request_logs(query: Annotated[ListQuery, Query()], services: ServicesNeeded) -> RequestLogs:
     """List requests, newest first, with the exact total under the filters."""
-    async with services.database.transaction() as connection:
-        page = await read.list_request_logs(connection, query.list_filters(), query.limit, query.offset)
+    async with services.database.snapshot() as connection:
+        page = await log_pages.list_request_logs(connection, query.list_filters(), query.limit, query.offset)
     return RequestLogs(
         requests=[request_log_answer(row) for row in page.rows],
         total=page.total,
@@ -166,8 +177,8 @@ async def list_request_logs(query: Annotated[ListQuery, Query()], services: Serv
 @router.get("/options")
 async def get_request_log_options(query: Annotated[FacetQuery, Query()], services: ServicesNeeded) -> RequestLogOptions:
     """List what can be filtered by under the other filters; a status never narrows its own facet and is ignored."""
-    async with services.database.transaction() as connection:
-        found = await read.request_log_options(connection, query.facet_filters())
+    async with services.database.snapshot() as connection:
+        found = await request_log_options(connection, query.facet_filters())
     return RequestLogOptions(
         accounts=[Choice(id=id_, name=name) for id_, name in found.accounts],
         api_keys=[Choice(id=id_, name=name) for id_, name in found.api_keys],

@@ -34,6 +34,7 @@ from proxy.http.services import Services
 from proxy.outgoing import Outgoing
 from proxy.records.secrets import load_secret_box
 from proxy.request_log import RequestLogWriter
+from proxy.request_log_upkeep import RequestLogUpkeep
 from proxy.requests.runner import RequestRunner, open_runner
 from quotad.client.connection import Connection
 from quotad.client.data import DataClient
@@ -124,6 +125,9 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
         secret_box = load_secret_box(settings.key_file, settings.secret_key.get_secret_value())
         accounts = await stack.enter_async_context(open_accounts(engine, settings, secret_box, outgoing))
         pool = accounts.pool
+        stored = accounts.operator_settings
+        upkeep = RequestLogUpkeep(engine, lambda: stored.current.request_log_retention_days)
+        await stack.enter_async_context(upkeep)
         request_log = await stack.enter_async_context(RequestLogWriter(engine, settings))
         prices = accounts.operator_settings.prices
         runner = await stack.enter_async_context(open_runner(settings, connection, pool, request_log, prices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -17,6 +18,9 @@ from quotad.client.types import KeyDescription
 
 USER_AGENT_CHARS_MAX = 256
 """As much of a user agent as a request-log row keeps."""
+ADDRESS_CHARS_MAX = 64
+"""Longer than any; what a terminator says of a caller is text from outside, too."""
+RETRY_COUNT = re.compile(r"[0-9]{1,4}")
 
 
 @dataclass(slots=True)
@@ -30,6 +34,7 @@ class RequestContext:
     is_codex: bool
     client_address: str | None
     user_agent: str | None
+    retry_count: int | None = None
     key: KeyDescription | None = None
     model: str = ""
     stream: bool = False
@@ -75,6 +80,12 @@ def _context(scope: Scope) -> RequestContext:
         method=scope["method"],
         path=scope["path"],
         is_codex=is_codex(scope["path"], headers.get("originator", ""), user_agent),
-        client_address=client[0] if client else None,
+        client_address=client[0][:ADDRESS_CHARS_MAX] if client else None,
         user_agent=user_agent[:USER_AGENT_CHARS_MAX] or None,
+        retry_count=_retry_count(headers.get("x-stainless-retry-count", "")),
     )
+
+
+def _retry_count(said: str) -> int | None:
+    """What an SDK says about its tries; anything but a small number is no such thing."""
+    return int(said) if RETRY_COUNT.fullmatch(said) else None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from prometheus_client import Counter
 from uuid_utils import uuid7
 
-from proxy.errors import ProxyError
+from proxy.errors import InvalidApiKey, ProxyError
 from proxy.http.context import RequestContext
 from proxy.records.request_logs import RequestLogRow
 from proxy.request_log import RequestLogWriter
@@ -17,7 +17,10 @@ rejections = Counter("proxy_rejections", "Requests refused before anything was r
 
 
 class Rejections:
-    """Notes each refused request once, at most `per_second_max` rows a second. `clock` is monotonic, in seconds."""
+    """Notes each refused request once, at most `per_second_max` rows a second.
+
+    `clock` is monotonic, in seconds.
+    """
 
     def __init__(self, request_log: RequestLogWriter, clock: Callable[[], float], *, per_second_max: int) -> None:
         self._request_log = request_log
@@ -27,8 +30,11 @@ class Rejections:
         self._noted = 0
 
     def note(self, context: RequestContext, error: ProxyError) -> None:
-        """Beyond the bound a request is only counted."""
+        """Beyond the bound a request is only counted; those with an unknown key share rows and need no bound."""
         rejections.labels(error.code).inc()
+        if isinstance(error, InvalidApiKey) and context.key is None:
+            self._request_log.note(rejection_row(context, error, datetime.now(UTC)))
+            return
         second = int(self._clock())
         if second != self._second:
             self._second, self._noted = second, 0
@@ -70,4 +76,5 @@ def rejection_row(context: RequestContext, error: ProxyError, now: datetime) -> 
         client_address=context.client_address,
         user_agent=context.user_agent,
         denial=None,
+        retry_count=context.retry_count,
     )

@@ -98,6 +98,7 @@ class RelayResponse(Response):
             user_agent=context.user_agent,
             is_codex=context.is_codex,
             start_time=context.start_time,
+            retry_count=context.retry_count,
         )
 
 

@@ -1,4 +1,4 @@
-"""One row per request, as the proxy writes it and the dashboard shows it."""
+"""One row per request, or per burst of refusals, as the proxy writes it and the dashboard shows it."""
 
 from __future__ import annotations
 
@@ -65,6 +65,13 @@ class RequestLogRow:
     user_agent: str | None
     denial: Mapping[str, object] | None
     """The limits that refused, where one did."""
+    cost_microusd: int | None = None
+    retry_count: int | None = None
+    """Which retry of an SDK it was, as the SDK says: 0 for the first try, None where nothing was said."""
+    limit_id: str | None = None
+    """The first of the limits that refused."""
+    count: int = 1
+    """How many requests the row stands for: more than one for refusals that came too fast for a row each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class FacetFilters:
     """What narrows the options of the list's filters. There is no status: that facet never filters itself."""
 
     search: str = ""
-    """Free text: a part of an id, a name, the path, the model or the error, in any case."""
+    """Free text in any case: a part of a name, the path, the model or the error, or the beginning of an id."""
     since: datetime | None = None
     """Requests that started then or later."""
     until: datetime | None = None

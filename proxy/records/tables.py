@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
@@ -105,23 +107,13 @@ settings = Table(
     Column("update_time", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
-SEARCHED = (
-    "request_id",
-    "coalesce(reservation_id, ''::text)",
-    "coalesce(api_key_id, ''::text)",
-    "coalesce(api_key_name, ''::text)",
-    "coalesce(account_name, ''::text)",
-    "path",
-    "model",
-    "coalesce(error_code, ''::text)",
-    "coalesce(error_message, ''::text)",
-)
-"""What free text is looked for in: joined by a control character, so that no match spans two of them."""
+SEARCHED = ("api_key_id", "api_key_name", "account_name", "path", "model", "error_code", "error_message")
+"""What free text is looked for in; ids of the request are compared with their beginnings instead."""
 
 request_logs = Table(
     "request_logs",
     metadata,
-    Column("request_log_id", Uuid(as_uuid=False), primary_key=True),
+    Column("request_log_id", Uuid(as_uuid=False), nullable=False),
     Column("request_id", Text, nullable=False),
     Column("reservation_id", Text),
     Column("tenant_id", Text),
@@ -141,6 +133,7 @@ request_logs = Table(
     Column("output_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
     Column("total_tokens", BigInteger),
+    Column("cost_microusd", BigInteger),
     Column("basis", Text),
     Column("settlement", Text, nullable=False),
     Column("attempts", JSONB, nullable=False, server_default=text("'[]'")),
@@ -149,15 +142,91 @@ request_logs = Table(
     Column("duration_ms", BigInteger, nullable=False),
     Column("client_address", Text),
     Column("user_agent", Text),
+    Column("retry_count", Integer),
     Column("denial", JSONB(none_as_null=True)),
-    Column("search_text", Text, Computed(f"lower({' || chr(31) || '.join(SEARCHED)})", persisted=True), nullable=False),
+    Column("limit_id", Text),
+    Column("count", Integer, nullable=False, server_default=text("1")),
+    Column(
+        "phrase_id",
+        BigInteger,
+        Computed(f"proxy.phrase_id_v1({', '.join(SEARCHED)})", persisted=True),
+        nullable=False,
+    ),
+    PrimaryKeyConstraint("start_time", "request_log_id", name="request_logs_pkey"),
+    postgresql_partition_by="RANGE (start_time)",
 )
+"""One row per request; a row of refusals may stand for `count` of them. A partition for each UTC day."""
+
 NEWEST_FIRST = (request_logs.c.start_time.desc(), request_logs.c.request_log_id.desc())
 """The one order of the list; the id breaks ties, so that no row is on two pages."""
 
-for leading in ((), ("account_id",), ("api_key_id",), ("model",), ("status",)):
+for leading in ("account_id", "api_key_id", "model", "status", "phrase_id"):
+    Index(f"request_logs_{leading}_start_time", request_logs.c[leading], *NEWEST_FIRST)
+Index(
+    "request_logs_limit_id_start_time",
+    request_logs.c.limit_id,
+    *NEWEST_FIRST,
+    postgresql_where=request_logs.c.limit_id.is_not(None),
+)
+for name in ("request_id", "reservation_id"):
     Index(
-        "_".join(("request_logs", *leading, "start_time")),
-        *(request_logs.c[name] for name in leading),
-        *NEWEST_FIRST,
+        f"request_logs_{name}", func.lower(request_logs.c[name]).label(name), postgresql_ops={name: "text_pattern_ops"}
     )
+
+request_totals = Table(
+    "request_totals",
+    metadata,
+    Column("bucket_time", DateTime(timezone=True), nullable=False),
+    Column("span_seconds", Integer, nullable=False),
+    Column("by_key", Boolean, nullable=False),
+    Column("api_key_id", Text),
+    Column("account_id", Text),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    *(
+        Column(measure, BigInteger, nullable=False)
+        for measure in (
+            "row_count",
+            "request_count",
+            "input_tokens",
+            "cached_input_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "total_tokens",
+            "cost_microusd",
+        )
+    ),
+    postgresql_partition_by="RANGE (bucket_time)",
+)
+"""What triggers add up as rows of the log are written, in the same transaction: for each minute, hour and UTC day
+without keys (`by_key` is false, no `api_key_id`), and for each hour and day with them."""
+Index(
+    "request_totals_one",
+    *(
+        request_totals.c[name]
+        for name in ("span_seconds", "by_key", "api_key_id", "bucket_time", "account_id", "model", "status")
+    ),
+    unique=True,
+    postgresql_nulls_not_distinct=True,
+)
+
+request_log_names = Table(
+    "request_log_names",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("start_time", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("kind", "id", name="request_log_names_pkey"),
+)
+"""Each account and key that the log ever named, with its newest name, or its id."""
+
+request_log_phrases = Table(
+    "request_log_phrases",
+    metadata,
+    Column("phrase_id", BigInteger, nullable=False),
+    Column("phrase", Text, nullable=False),
+    Column("last_day", Date, nullable=False),
+    PrimaryKeyConstraint("phrase_id", name="request_log_phrases_pkey"),
+)
+"""What rows say in the columns of `SEARCHED`, each once, with numbers in errors as 0. Millions say a few thousand."""

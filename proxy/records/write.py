@@ -7,8 +7,8 @@ from dataclasses import fields
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import case, delete, exists, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, case, column, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.accounts import TRANSITIONS, AccountNameTaken, AccountState, Credentials, NewAccount
@@ -22,6 +22,23 @@ TEXT_CHARACTERS_MAX = 2_000
 
 ROW_FIELDS = tuple(field.name for field in fields(RequestLogRow))
 ATTEMPT_FIELDS = tuple(field.name for field in fields(AttemptRow))
+
+
+def _insert_rows() -> Insert:
+    """All rows in one statement: the triggers then add each total up once a batch."""
+    columns = [request_logs.c[name] for name in ROW_FIELDS]
+    given = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(
+        *(column(each.name, each.type) for each in columns)
+    )
+    new = insert(request_logs).from_select(ROW_FIELDS, select(given.render_derived(name="given", with_types=True)))
+    return new.on_conflict_do_update(
+        index_elements=[request_logs.c.start_time, request_logs.c.request_log_id],
+        set_={"count": new.excluded.count},
+        where=request_logs.c.count < new.excluded.count,
+    )
+
+
+INSERT_ROWS = _insert_rows()
 
 
 async def add_account(connection: AsyncConnection, new: NewAccount, box: SecretBox) -> str:
@@ -116,11 +133,13 @@ async def store_tokens(
 
 
 async def insert_request_logs(connection: AsyncConnection, rows: Sequence[RequestLogRow]) -> None:
-    """Add rows; a row whose id is there already is left as it is, so a batch may be sent again."""
-    if not rows:
-        return
-    statement = insert(request_logs).on_conflict_do_nothing(index_elements=[request_logs.c.request_log_id])
-    await connection.execute(statement, [_values(row) for row in rows])
+    """Add rows and, by the table's triggers, their totals. A batch may be sent again.
+
+    A row whose id is there already is left as it is, but for a count that has grown.
+    """
+    latest = {row.request_log_id: row for row in sorted(rows, key=lambda row: row.count)}
+    if latest:
+        await connection.execute(INSERT_ROWS, {"rows": [_values(row) for row in latest.values()]})
 
 
 async def _lock_accounts(connection: AsyncConnection) -> None:
@@ -129,7 +148,9 @@ async def _lock_accounts(connection: AsyncConnection) -> None:
 
 
 def _values(row: RequestLogRow) -> dict[str, object]:
-    values = {name: _storable(getattr(row, name)) for name in ROW_FIELDS if name != "attempts"}
+    """The row as JSON, in which what is not said is null."""
+    values = {name: _storable(getattr(row, name)) for name in ROW_FIELDS if name not in ("attempts", "start_time")}
+    values["start_time"] = row.start_time.isoformat()
     values["attempts"] = [
         {name: _storable(getattr(attempt, name)) for name in ATTEMPT_FIELDS} for attempt in row.attempts
     ]

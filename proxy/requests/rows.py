@@ -42,6 +42,8 @@ class RequestFacts:
     settled: ReservationState | None
     first_byte_time: datetime | None
     end_time: datetime
+    cost_microusd: int | None = None
+    """What was charged for it; None where nothing was, and where the model's price is not known."""
 
 
 def request_row(request: ProxyRequest, facts: RequestFacts) -> RequestLogRow:
@@ -49,6 +51,7 @@ def request_row(request: ProxyRequest, facts: RequestFacts) -> RequestLogRow:
     usage = facts.usage
     key = request.key.api_key if request.key else None
     error_code, error_message = _error(facts)
+    denial = facts.error.denial if isinstance(facts.error, QuotaRefused) else None
     return RequestLogRow(
         request_log_id=str(uuid7()),
         request_id=request.request_id,
@@ -78,7 +81,10 @@ def request_row(request: ProxyRequest, facts: RequestFacts) -> RequestLogRow:
         duration_ms=_milliseconds(request.start_time, facts.end_time),
         client_address=request.client_address,
         user_agent=request.user_agent,
-        denial=denial_fields(facts.error.denial) if isinstance(facts.error, QuotaRefused) else None,
+        denial=denial_fields(denial) if denial else None,
+        cost_microusd=facts.cost_microusd,
+        retry_count=request.retry_count,
+        limit_id=denial.violations[0].status.limit.limit_id if denial and denial.violations else None,
     )
 
 

@@ -23,6 +23,7 @@ from proxy.config import CapOutput, ProxySettings
 from proxy.errors import InternalError, ProxyError, QuotaUnavailable, ServerBusy, UpstreamTimeout
 from proxy.metering.hold import HoldAmounts
 from proxy.metering.price_book import PriceBook
+from proxy.metering.pricing import COST
 from proxy.metering.usage import Terminal
 from proxy.request_log import RequestLogWriter
 from proxy.requests.admission import (
@@ -266,4 +267,5 @@ class RequestTask:
             settled=owner.state if owner else None,
             first_byte_time=self.handle.first_byte_time,
             end_time=datetime.now(UTC),
+            cost_microusd=owner.charge.amounts.get(COST) if owner and owner.charge else None,
         )

@@ -50,6 +50,8 @@ class ProxyRequest:
     user_agent: str | None
     is_codex: bool
     start_time: datetime
+    retry_count: int | None = None
+    """As the caller's SDK counts its tries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -12,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from proxy.config import ProxySettings
-from proxy.records.request_logs import RequestLogRow
+from proxy.records.log_pages import list_request_logs
+from proxy.records.reports import Bucket, usage_over_time
+from proxy.records.request_logs import ListFilters, RequestLogRow
 from proxy.request_log import RequestLogWriter
 from servicekit.database import create_engine
-from tests.proxy.records.rows import a_row
+from tests.proxy.records.rows import START, a_row
 from tests.support.waiting import eventually
 
 
@@ -111,3 +114,29 @@ async def test_a_row_that_the_database_refuses_keeps_no_other_out(engine: AsyncE
             log.note(row)
     assert await count(database_url) == 2
     assert dropped() - before == 1
+
+
+async def test_a_burst_of_refusals_is_few_rows_with_a_count(engine: AsyncEngine, database_url: str) -> None:
+    """The count in the database is right however many batches it took."""
+    async with writer(engine, request_log_refusals_per_second_max=2) as log:
+        for part in (5, 20):
+            for _ in range(part):
+                log.note(a_row(status="rate_limit", denial={"limits": []}, limit_id="limit-1"))
+            await eventually(lambda: not log._rows)
+    async with engine.begin() as connection:
+        rows = (await list_request_logs(connection, ListFilters(), 10, 0)).rows
+        [point] = await usage_over_time(connection, START, START + timedelta(days=1), Bucket.DAY)
+    assert sorted(row.count for row in rows) == [1, 1, 23]
+    assert (point.usage.request_count, point.usage.refused_count) == (25, 25)
+
+
+async def test_a_shared_row_that_waits_takes_its_own_place(engine: AsyncEngine, database_url: str) -> None:
+    before = dropped()
+    refusal = {"status": "rate_limit", "denial": {"limits": []}}
+    async with writer(engine, request_log_rows_max=1, request_log_refusals_per_second_max=0) as log:
+        async with table_locked(database_url):
+            for _ in range(100):
+                log.note(a_row(**refusal))
+                await asyncio.sleep(0)
+    assert await count(database_url) == 1
+    assert dropped() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -10,7 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proxy.records import read
+from proxy.records.log_options import request_log_options
+from proxy.records.log_pages import list_request_logs
 from proxy.records.request_logs import (
     SEARCH_TOTAL_MAX,
     STATUSES,
@@ -55,21 +57,21 @@ def matches(row: RequestLogRow, filters: ListFilters) -> bool:
 async def test_a_row_comes_back_as_it_was_written(connection: AsyncConnection) -> None:
     row = a_row(denial={"limits": [{"metric": "total_tokens"}]}, error_message="no", first_byte_ms=None)
     await insert_request_logs(connection, [row])
-    assert (await read.list_request_logs(connection, ALL, 10, 0)).rows == (row,)
+    assert (await list_request_logs(connection, ALL, 10, 0)).rows == (row,)
 
 
 async def test_a_batch_that_is_sent_again_adds_nothing(connection: AsyncConnection) -> None:
     rows = many_rows(5)
     await insert_request_logs(connection, rows)
     await insert_request_logs(connection, [replace(rows[0], model="other"), *rows, a_row()])
-    page = await read.list_request_logs(connection, ALL, 10, 0)
+    page = await list_request_logs(connection, ALL, 10, 0)
     assert page.total == 6
     assert "other" not in {row.model for row in page.rows}
 
 
 async def test_no_rows_are_no_error(connection: AsyncConnection) -> None:
     await insert_request_logs(connection, [])
-    assert await read.list_request_logs(connection, ALL, 10, 0) == RequestLogPage((), 0, True)
+    assert await list_request_logs(connection, ALL, 10, 0) == RequestLogPage((), 0, True)
 
 
 async def test_texts_that_postgres_cannot_hold_do_not_lose_the_row(connection: AsyncConnection) -> None:
@@ -77,7 +79,7 @@ async def test_texts_that_postgres_cannot_hold_do_not_lose_the_row(connection: A
         model="a\x00b\ud800c", error_message="x" * 100_000, denial={"k\x00": ["\udfff"]}, user_agent="\N{SNOWMAN}"
     )
     await insert_request_logs(connection, [strange])
-    (row,) = (await read.list_request_logs(connection, ALL, 10, 0)).rows
+    (row,) = (await list_request_logs(connection, ALL, 10, 0)).rows
     assert row.model == "a\ufffdb\ufffdc"
     assert row.error_message == "x" * TEXT_CHARACTERS_MAX
     assert row.denial == {"k\ufffd": ["\ufffd"]}
@@ -88,7 +90,7 @@ async def test_pages_are_in_one_order_without_gaps_or_repeats(
     connection: AsyncConnection, rows: list[RequestLogRow]
 ) -> None:
     """C6."""
-    pages = [await read.list_request_logs(connection, ALL, 7, offset) for offset in range(0, 70, 7)]
+    pages = [await list_request_logs(connection, ALL, 7, offset) for offset in range(0, 70, 7)]
     assert [row for page in pages for row in page.rows] == newest_first(rows)
     assert {page.total for page in pages} == {60}
     assert all(page.total_is_exact for page in pages)
@@ -96,7 +98,7 @@ async def test_pages_are_in_one_order_without_gaps_or_repeats(
 
 async def test_the_total_is_exact_past_the_last_page(connection: AsyncConnection, rows: list[RequestLogRow]) -> None:
     """C6."""
-    page = await read.list_request_logs(connection, ALL, 25, 1_000)
+    page = await list_request_logs(connection, ALL, 25, 1_000)
     assert (page.rows, page.total, page.total_is_exact) == ((), len(rows), True)
 
 
@@ -124,7 +126,7 @@ async def test_every_filter_narrows_page_and_total_alike(
 ) -> None:
     """C6, D7."""
     expected = [row for row in newest_first(rows) if matches(row, filters)]
-    page = await read.list_request_logs(connection, filters, 5, 2)
+    page = await list_request_logs(connection, filters, 5, 2)
     assert list(page.rows) == expected[2:7]
     assert (page.total, page.total_is_exact) == (len(expected), True)
 
@@ -132,16 +134,16 @@ async def test_every_filter_narrows_page_and_total_alike(
 async def test_free_text_over_more_rows_than_the_cap_answers_the_cap_and_says_so(connection: AsyncConnection) -> None:
     """C6."""
     await fill(connection, SEARCH_TOTAL_MAX + 1)
-    page = await read.list_request_logs(connection, ListFilters(search="gpt"), 10, SEARCH_TOTAL_MAX)
+    page = await list_request_logs(connection, ListFilters(search="gpt"), 10, SEARCH_TOTAL_MAX)
     assert (page.total, page.total_is_exact, len(page.rows)) == (SEARCH_TOTAL_MAX, False, 1)
-    structured = await read.list_request_logs(connection, ListFilters(models=("gpt-5.1",)), 10, 0)
+    structured = await list_request_logs(connection, ListFilters(models=("gpt-5.1",)), 10, 0)
     assert (structured.total, structured.total_is_exact) == (SEARCH_TOTAL_MAX + 1, True)
 
 
 async def test_free_text_over_exactly_the_cap_is_exact(connection: AsyncConnection) -> None:
     """C6."""
     await fill(connection, SEARCH_TOTAL_MAX)
-    page = await read.list_request_logs(connection, ListFilters(search="gpt"), 10, 0)
+    page = await list_request_logs(connection, ListFilters(search="gpt"), 10, 0)
     assert (page.total, page.total_is_exact) == (SEARCH_TOTAL_MAX, True)
 
 
@@ -156,12 +158,12 @@ async def test_a_page_is_read_from_an_index_without_a_sort(connection: AsyncConn
             )
         )
         steps = "\n".join(plan.scalars())
-        assert "Sort" not in steps
+        assert not re.search(r"\bSort  \(", steps)
         assert "Index Scan" in steps
 
 
 async def test_the_options_are_what_occurs(connection: AsyncConnection, rows: list[RequestLogRow]) -> None:
-    options = await read.request_log_options(connection, FacetFilters())
+    options = await request_log_options(connection, FacetFilters())
     assert options.accounts == (("account-0", "account 0"), ("account-1", "account 1"))
     assert [option.id for option in options.api_keys] == ["key-0", "key-1", "key-2"]
     assert options.models == ("model-0", "model-1", "model-2", "model-3")
@@ -178,15 +180,15 @@ async def test_other_filters_narrow_the_options_but_not_their_own(
     connection: AsyncConnection, rows: list[RequestLogRow]
 ) -> None:
     """D6."""
-    options = await read.request_log_options(connection, FacetFilters(models=("model-1",)))
+    options = await request_log_options(connection, FacetFilters(models=("model-1",)))
     of_model = [row for row in rows if row.model == "model-1"]
     assert {option.id for option in options.accounts} == {row.account_id for row in of_model} - {None}
     assert set(options.statuses) == {row.status for row in of_model}
     assert len(options.models) == 4
 
     early = FacetFilters(until=START + timedelta(minutes=1))
-    assert (await read.request_log_options(connection, early)).models == ("model-0", "model-1", "model-2")
-    nothing = await read.request_log_options(connection, FacetFilters(search="no such text"))
+    assert (await request_log_options(connection, early)).models == ("model-0", "model-1", "model-2")
+    nothing = await request_log_options(connection, FacetFilters(search="no such text"))
     assert nothing == RequestLogOptions((), (), (), ())
 
 
@@ -199,7 +201,7 @@ async def test_an_option_has_its_newest_name(connection: AsyncConnection) -> Non
             a_row(account_id="nameless", account_name=None),
         ],
     )
-    options = await read.request_log_options(connection, FacetFilters())
+    options = await request_log_options(connection, FacetFilters())
     assert options.accounts == (("nameless", "nameless"), ("account-1", "new"))
 
 
@@ -210,8 +212,10 @@ def test_rows_of_one_moment_are_ordered_by_their_id() -> None:
 async def fill(connection: AsyncConnection, count: int) -> None:
     """Many copies of one row, made in the database."""
     await insert_request_logs(connection, [a_row()])
-    copied = [column for column in request_logs.c if column.name not in ("request_log_id", "start_time", "search_text")]
-    names = ", ".join(column.name for column in copied)
+    copied = [
+        each for each in request_logs.c if each.name not in ("request_log_id", "start_time") and not each.computed
+    ]
+    names = ", ".join(each.name for each in copied)
     await connection.execute(
         text(
             f"INSERT INTO proxy.request_logs (request_log_id, start_time, {names})"

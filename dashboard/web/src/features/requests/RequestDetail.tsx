@@ -5,7 +5,7 @@ import { AttemptList } from "@/features/requests/AttemptList";
 import { DenialList } from "@/features/requests/DenialList";
 import { readDenial } from "@/features/requests/denial";
 import { basisWords, settlementWords, statusLook } from "@/features/requests/status";
-import { count, milliseconds } from "@/lib/format";
+import { amount, COST, count, milliseconds } from "@/lib/format";
 
 /** Everything that the log knows about one request, in the order in which one asks. */
 export function RequestDetail({ request }: { request: RequestLog }) {
@@ -43,6 +43,11 @@ function Outcome({ request }: { request: RequestLog }) {
       title={<Text span inherit c={color}>{`HTTP ${request.httpStatus} ${request.errorCode ?? ""}`}</Text>}
     >
       <Text size="sm">{request.errorMessage ?? meaning}</Text>
+      {request.count > 1 && (
+        <Text size="sm" mt="xs">
+          {`This line stands for ${count(request.count)} requests, which came too fast for a line each. What it says is the first one's.`}
+        </Text>
+      )}
     </Alert>
   );
 }
@@ -52,12 +57,13 @@ function Tokens({ request }: { request: RequestLog }) {
     return null;
   }
   return (
-    <FactSection title="Tokens">
+    <FactSection title="Tokens and cost">
       <Facts
         facts={[
           ["Input", withPart(request.inputTokens, request.cachedInputTokens, "cached")],
           ["Output", withPart(request.outputTokens, request.reasoningTokens, "reasoning")],
           ["Total", request.totalTokens === null ? null : count(request.totalTokens)],
+          ["Cost", request.costMicrousd === null ? null : amount(COST, request.costMicrousd)],
         ]}
       />
     </FactSection>
@@ -90,6 +96,7 @@ function Origin({ request }: { request: RequestLog }) {
           ["Answered as", request.stream ? "stream" : "one body"],
           ["Client", request.clientAddress],
           ["Program", request.userAgent],
+          ["Retry", request.retryCount ? `number ${count(request.retryCount)}, says the program` : null],
         ]}
         ids={[
           ["Request", request.requestId],

@@ -3,7 +3,7 @@ import type { RequestLog } from "@/api/schema.gen";
 import { Moment } from "@/components/Moment";
 import { StatusBadge } from "@/features/requests/StatusBadge";
 import { isUncertain, settlementWords } from "@/features/requests/status";
-import { count, milliseconds } from "@/lib/format";
+import { amount, COST, count, milliseconds } from "@/lib/format";
 import { HEADER_PIXELS } from "@/theme";
 
 type Props = { requests: RequestLog[]; faded: boolean; onOpen: (request: RequestLog) => void };
@@ -50,6 +50,9 @@ function RequestTableHead() {
           Out
         </Table.Th>
         <Table.Th ta="right" visibleFrom="lg">
+          Cost
+        </Table.Th>
+        <Table.Th ta="right" visibleFrom="lg">
           First byte
         </Table.Th>
         <Table.Th ta="right" visibleFrom="sm">
@@ -72,6 +75,7 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
       <Table.Td className="status-cell">
         <Group gap={6} wrap="nowrap">
           <StatusBadge status={request.status} />
+          <SharedBy count={request.count} />
           <HttpOutcome request={request} />
         </Group>
       </Table.Td>
@@ -81,6 +85,9 @@ function RequestRow({ request, onOpen }: { request: RequestLog; onOpen: (request
       <NumberCell value={request.totalTokens} hiddenFrom="md" />
       <NumberCell value={request.inputTokens} visibleFrom="md" />
       <NumberCell value={request.outputTokens} visibleFrom="md" />
+      <Table.Td ta="right" className="nowrap" visibleFrom="lg">
+        {request.costMicrousd === null ? <Nothing /> : amount(COST, request.costMicrousd)}
+      </Table.Td>
       <Table.Td ta="right" className="nowrap" visibleFrom="lg">
         {request.firstByteMs === null ? <Nothing /> : milliseconds(request.firstByteMs)}
       </Table.Td>
@@ -100,6 +107,18 @@ function NameCell({ name, visibleFrom }: { name: string | null; visibleFrom?: Ma
     <Table.Td visibleFrom={visibleFrom} className="name-cell" title={name ?? undefined}>
       {name || <Nothing />}
     </Table.Td>
+  );
+}
+
+/** How many requests share the row, where refusals came too fast for a row each. */
+function SharedBy({ count: requests }: { count: number }) {
+  if (requests === 1) {
+    return null;
+  }
+  return (
+    <Text size="xs" fw={600} className="nowrap" title={`${count(requests)} requests`}>
+      × {count(requests)}
+    </Text>
   );
 }
 

@@ -10,7 +10,7 @@ const STATUSES: Record<Status, Look> = {
   rate_limit: {
     label: "Rate limit",
     color: "yellow",
-    meaning: "Refused by the upstream account's own limits.",
+    meaning: "Refused: a limit of the key is full, and will soon have room.",
   },
   error: { label: "Error", color: "red", meaning: "Failed; nothing more was tried." },
   cancelled: { label: "Cancelled", color: "gray", meaning: "The client left before the end." },

@@ -1,0 +1,62 @@
+"""Pages of the request log with their totals."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import RowMapping, Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from proxy.records.log_filters import plan_by_values, row_conditions, stretches
+from proxy.records.log_search import search
+from proxy.records.log_spans import place
+from proxy.records.request_logs import SEARCH_TOTAL_MAX, AttemptRow, ListFilters, RequestLogPage, RequestLogRow
+from proxy.records.tables import request_logs
+
+ROW_FIELDS = tuple(field.name for field in fields(RequestLogRow))
+ROW_COLUMNS = tuple(request_logs.c[name] for name in ROW_FIELDS)
+
+
+async def list_request_logs(
+    connection: AsyncConnection, filters: ListFilters, limit: int, offset: int
+) -> RequestLogPage:
+    """A page, newest first, and the total, also past the last page; of one moment where the transaction has a snapshot.
+
+    The totals say between which moments the page lies, so that its rows are found as fast on the last page as on the
+    first, and for a key that was used last weeks ago.
+    """
+    await plan_by_values(connection)
+    if filters.search:
+        return await _searched_page(connection, filters, limit, offset)
+    found = await stretches(connection, filters)
+    where = place(found, limit, offset)
+    rows: tuple[RequestLogRow, ...] = ()
+    if where is not None:
+        matching = select(*ROW_COLUMNS).where(*row_conditions(filters, where.low, where.high))
+        rows = await _newest(connection, matching, limit, where.offset)
+    return RequestLogPage(rows, sum(stretch.row_count for stretch in found), True)
+
+
+async def _searched_page(connection: AsyncConnection, filters: ListFilters, limit: int, offset: int) -> RequestLogPage:
+    found = await search(connection, filters, max(SEARCH_TOTAL_MAX, offset + limit))
+    where = place(found.matches, limit, offset)
+    rows: tuple[RequestLogRow, ...] = ()
+    if where is not None:
+        rows = await _newest(connection, found.select(ROW_COLUMNS, where), limit, where.offset)
+    is_exact = found.is_all and found.count <= SEARCH_TOTAL_MAX
+    return RequestLogPage(rows, min(found.count, SEARCH_TOTAL_MAX), is_exact)
+
+
+async def _newest(
+    connection: AsyncConnection, matching: Select[Any], limit: int, offset: int
+) -> tuple[RequestLogRow, ...]:
+    columns = matching.selected_columns
+    page = matching.order_by(columns.start_time.desc(), columns.request_log_id.desc()).limit(limit).offset(offset)
+    return tuple(_row(row) for row in (await connection.execute(page)).mappings())
+
+
+def _row(row: RowMapping) -> RequestLogRow:
+    values = {name: row[name] for name in ROW_FIELDS}
+    values["attempts"] = tuple(AttemptRow(**attempt) for attempt in values["attempts"])
+    return RequestLogRow(**values)
