@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from proxy.demo_upstream.answers import Answer, Json, Usage
+from proxy.demo_upstream.answers import Answer, Json
 from proxy.demo_upstream.behaviours import Behaviour
 from proxy.demo_upstream.scripts import (
     BROKEN,
@@ -30,11 +30,13 @@ def chat_script(answer: Answer, behaviour: Behaviour) -> Script:
     if answer.request.get("stream") is True:
         return _stream_script(answer, behaviour)
     status, usage = ending_of(answer, behaviour)
-    body = error_json(behaviour) if behaviour.name in FAILURES else completion_json(answer, usage, status)
+    body = error_json(behaviour) if behaviour.name in FAILURES else completion_json(answer, status)
+    if usage:
+        body["usage"] = usage.as_chat_json()
     return body_script(json.dumps(body).encode(), usage, status, behaviour)
 
 
-def completion_json(answer: Answer, usage: Usage | None, status: str) -> Json:
+def completion_json(answer: Answer, status: str) -> Json:
     """The whole answer."""
     message: Json = {"role": "assistant", "content": None if answer.call else answer.text, "refusal": None}
     if answer.call:
@@ -44,8 +46,7 @@ def completion_json(answer: Answer, usage: Usage | None, status: str) -> Json:
         {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
         for index in range(answer.choices)
     ]
-    body = _envelope(answer, "chat.completion", choices)
-    return {**body, "usage": usage.as_chat_json()} if usage else body
+    return _envelope(answer, "chat.completion", choices)
 
 
 def error_json(behaviour: Behaviour) -> Json:

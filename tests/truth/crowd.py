@@ -48,6 +48,8 @@ class Seen:
     """One request as its caller saw it. Times are monotonic."""
 
     label: str
+    asked: str
+    """Path, whether it streams, and how the upstream was told to behave."""
     proxy: int
     began: float
     ended: float = 0.0
@@ -80,11 +82,11 @@ class Crowd:
     async def _ask(self) -> None:
         chance = self._chance
         proxy = chance.randrange(len(self._site.proxy_urls))
-        seen = Seen(f"truth-{len(self.seen)}", proxy, time.monotonic())
+        kind, label = chance.choice(tuple(Kind)), f"truth-{len(self.seen)}"
+        body, headers = self._body(kind, label), self._headers(label)
+        asked = f"{kind} stream={body.get('stream')} {headers['x-demo-behaviour']}"
+        seen = Seen(label, asked, proxy, time.monotonic())
         self.seen.append(seen)
-        kind = chance.choice(tuple(Kind))
-        body = self._body(kind, seen.label)
-        headers = self._headers(seen.label)
         patience = chance.random() / 10 if chance.random() < LEAVE_SHARE else ANSWER_SECONDS
         try:
             async with asyncio.timeout(patience):
