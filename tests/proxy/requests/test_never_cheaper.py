@@ -11,7 +11,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from proxy.demo_upstream.answers import WORDS_MAX
 from proxy.settlement.decision import Charge, Ending, Evidence, Terms, decide
 from quotad.client.types import OnMissingUsage
 from tests.proxy.metering.tariffs import UNKNOWN, tariff
@@ -94,9 +93,9 @@ async def ask_and_read_nothing(scene: Scene, words: int) -> asyncio.StreamWriter
 
 async def test_not_to_read_is_no_way_out(database_url: str, tmp_path: Path) -> None:
     """S13: an answer that stalls behind a caller who does not read is charged as one that nobody read to its end."""
-    settings: dict[str, Any] = {"queue_bytes_max": 1, "upstream_total_seconds": 2.0}
+    settings: dict[str, Any] = {"queue_bytes_max": 1, "upstream_total_seconds": 5.0}
     async with open_scene(database_url, tmp_path, static(), **settings) as scene:
-        writer = await ask_and_read_nothing(scene, WORDS_MAX)
+        writer = await ask_and_read_nothing(scene, words=60_000)
         reservation = await scene.the_reservation()
         assert reservation["basis"] == "estimated"
         assert reservation["actual"]["output_tokens"] >= HELD["output_tokens"]
