@@ -48,6 +48,10 @@ class DashboardSettings(HttpServiceSettings):
     """A call with its repeats: an operator waits for it."""
     proxy_url: str = ""
     """Base URL of a proxy, shown in ready-made commands."""
+    proxy_key_file: Path = Field(default_factory=lambda: data_dir() / "proxy.key")
+    """The proxies' key, with which accounts' secrets are encrypted; never made here."""
+    proxy_secret_key: SecretStr = SecretStr("")
+    """The content of that file, where the environment carries it."""
 
     bootstrap_token: SecretStr = SecretStr("")
     """Sets the first password; made at each start where it is not given."""

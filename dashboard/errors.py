@@ -14,7 +14,7 @@
     ├── CrossOrigin            403  cross_origin          another site's page sent it
     ├── StepUpRequired         403  step_up_required      show the password or a code again, then repeat it
     ├── NotFound               404  not_found             no such path
-    ├── ResourceNotFound       404  resource_not_found    no such key, no such session
+    ├── ResourceNotFound       404  resource_not_found    no such key, group, account or session
     ├── MethodNotAllowed       405  method_not_allowed
     ├── BodyTimeout            408  body_timeout          the body did not arrive in time
     ├── PasswordNotSet         409  password_not_set      the first password is set with the bootstrap token
@@ -22,7 +22,11 @@
     ├── TotpNotConfigured      409  totp_not_configured   one-time passwords are off
     ├── TotpConfigured         409  totp_configured       they are on already
     ├── TotpSetupMissing       409  totp_setup_missing    nothing to confirm, or its time is over
+    ├── AccountNameTaken       409  account_name_taken
+    ├── AccountBusy            409  account_busy          its tokens change all the time: try again
     ├── EtagMismatch           409  etag_mismatch         the edit was made on stale data: read again
+    ├── GroupNotEmpty          409  group_not_empty       keys or groups are still in it
+    ├── GroupTreeInvalid       409  group_tree_invalid    below itself, or too deep
     ├── LengthRequired         411  length_required
     ├── BodyTooLarge           413  body_too_large
     ├── BodyNotJson            415  body_not_json
@@ -30,6 +34,8 @@
     ├── InternalError          500  internal_error        a defect; the log has it
     ├── SecretLost             503  secret_lost           a key was made, the answer with its secret was lost
     ├── TotpUnreadable         503  totp_unreadable       its secret was encrypted with another key
+    ├── RotatedSecretLost      503  secret_lost           the same for another secret of a key
+    ├── AccountKeyUnusable     503  account_key_unusable  not the key that accounts' secrets are encrypted with
     ├── DatabaseUnavailable    503  database_unavailable  with Retry-After
     └── QuotadUnavailable      503  quotad_unavailable    with Retry-After
 
@@ -234,12 +240,44 @@ class TotpSetupMissing(DashboardError):
     default_message = "There is no set-up to confirm, or its time is over: begin it again."
 
 
+class AccountNameTaken(DashboardError):
+    """An account of this name exists."""
+
+    status = 409
+    code = "account_name_taken"
+    default_message = "An account of this name exists."
+
+
+class AccountBusy(DashboardError):
+    """Proxies stored tokens of this account each time that other ones were to be stored."""
+
+    status = 409
+    code = "account_busy"
+    default_message = "A proxy refreshes this account's tokens right now. Try again."
+
+
 class EtagMismatch(DashboardError):
     """The edit was made on stale data."""
 
     status = 409
     code = "etag_mismatch"
     default_message = "It was changed meanwhile: read it again, then edit."
+
+
+class GroupNotEmpty(DashboardError):
+    """Keys or groups are still in the group."""
+
+    status = 409
+    code = "group_not_empty"
+    default_message = "Keys or groups are still in it: move or delete them first."
+
+
+class GroupTreeInvalid(DashboardError):
+    """The edit would put a group below itself, or make the tree too deep."""
+
+    status = 409
+    code = "group_tree_invalid"
+    default_message = "Groups cannot stand like that."
 
 
 class LengthRequired(DashboardError):
@@ -307,6 +345,29 @@ class TotpUnreadable(DashboardError):
     default_message = (
         "The secret of the one-time passwords was encrypted with another key: put the old key back, "
         "or sign in with a recovery code."
+    )
+
+
+class RotatedSecretLost(DashboardError):
+    """quotad shows a secret once, and a lost answer was repeated without it."""
+
+    status = 503
+    code = "secret_lost"
+
+    def __init__(self, api_key_id: str) -> None:
+        super().__init__(
+            f"The key {api_key_id} has another secret, but the answer with it was lost. Rotate the key again."
+        )
+
+
+class AccountKeyUnusable(DashboardError):
+    """Without the proxies' key no secret of an account can be stored."""
+
+    status = 503
+    code = "account_key_unusable"
+    default_message = (
+        "This service does not have the proxies' key: set DASHBOARD_PROXY_KEY_FILE to their PROXY_KEY_FILE, "
+        "or DASHBOARD_PROXY_SECRET_KEY to their PROXY_SECRET_KEY."
     )
 
 

@@ -15,6 +15,8 @@ from dashboard.errors import (
     BodyTimeout,
     DashboardError,
     EtagMismatch,
+    GroupNotEmpty,
+    GroupTreeInvalid,
     InternalError,
     InvalidInput,
     MethodNotAllowed,
@@ -89,6 +91,10 @@ def from_quotad(error: quotad.QuotaError | OutcomeUnknown) -> DashboardError:
             return InvalidInput(message, field=page_field(field) or None)
         case quotad.EtagMismatch():
             return EtagMismatch()
+        case quotad.GroupNotEmpty():
+            return GroupNotEmpty()
+        case quotad.GroupTreeInvalid(message=message):
+            return GroupTreeInvalid(f"{message[:1].upper()}{message[1:]}.")
         case quotad.ResourceNotFound(message=message):
             return ResourceNotFound(message)
         case quotad.Unavailable() | OutcomeUnknown():
@@ -109,4 +115,5 @@ def shown(text: str) -> str:
 
 def page_field(field: str) -> str:
     """A field of quotad's messages as this API spells it: `api_key.limits.max_value` -> `limits.maxValue`."""
-    return ".".join(to_camel(part) for part in field.removeprefix("api_key.").split("."))
+    own = field.removeprefix("api_key.").removeprefix("group.")
+    return ".".join(to_camel(part) for part in own.split("."))

@@ -1,18 +1,37 @@
-"""Upstream accounts and where they stand, never their secrets."""
+"""Upstream accounts and where they stand. Secrets go in and never come out."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, status
+from pydantic import Field
 
-from dashboard.api.schema import Answer, Moment
+from dashboard import accounts
+from dashboard.api.schema import Answer, FilterText, Input, Moment, Secret
 from dashboard.services import ServicesNeeded
 from proxy.records import read
 from proxy.records.accounts import Account as AccountRecord
-from proxy.records.accounts import AccountKind, AccountState
+from proxy.records.accounts import (
+    AccountInvalid,
+    AccountKind,
+    AccountState,
+    ApiKeyCredentials,
+    Credentials,
+    NewAccount,
+    OAuthCredentials,
+)
+from proxy.records.codex_auth import account_from_codex
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
+
+AccountId = Annotated[FilterText, Path(alias="accountId")]
+Url = Annotated[str, Field(max_length=2_000)]
+HeldSecret = Annotated[Secret, Field(max_length=100_000)]
+AuthJson = Annotated[
+    Secret, Field(max_length=200_000, description="The content of the `auth.json` that the Codex CLI keeps.")
+]
 
 
 class Account(Answer):
@@ -29,6 +48,10 @@ class Account(Answer):
     state_reason: str
     is_demo: bool
     """The built-in upstream, which exists only while no other account does."""
+    token_url: str
+    """Where its refresh token is used; empty for a static key."""
+    chatgpt_account_id: str
+    usage_url: str
     create_time: Moment
 
 
@@ -38,6 +61,39 @@ class Accounts(Answer):
     accounts: list[Account]
 
 
+class AccountSecrets(Input):
+    """A static key, or a token pair."""
+
+    api_key: HeldSecret | None = None
+    access_token: HeldSecret | None = None
+    refresh_token: HeldSecret | None = Field(default=None, description="Works once; the proxies use it from now on.")
+    id_token: HeldSecret | None = None
+
+
+class AddedAccount(AccountSecrets):
+    """An account to be added: with `apiKey`, or with `accessToken`, `refreshToken` and `tokenUrl`."""
+
+    name: str = Field(description="1 to 128 characters.")
+    base_url: Url = Field(examples=["https://api.openai.com/v1"])
+    token_url: Url = ""
+    client_id: FilterText = ""
+    chatgpt_account_id: FilterText = ""
+    usage_url: Url = Field(default="", description="Where it tells its usage windows.")
+
+
+class ImportedAccount(Input):
+    """The account that the Codex CLI is signed in with."""
+
+    auth_json: AuthJson
+    name: str = Field(default="", description="Its e-mail address where it is left out.")
+
+
+class NewCredentials(AccountSecrets):
+    """Other secrets for an account: a key, a token pair, or an `auth.json` with either."""
+
+    auth_json: AuthJson | None = None
+
+
 @router.get("")
 async def list_accounts(services: ServicesNeeded) -> Accounts:
     """List the upstream accounts with their standing."""
@@ -45,6 +101,58 @@ async def list_accounts(services: ServicesNeeded) -> Accounts:
         found = await read.list_accounts(connection)
     now = datetime.now(UTC)
     return Accounts(accounts=[account_answer(account, now) for account in found])
+
+
+@router.post("", status_code=status.HTTP_201_CREATED)
+async def add_account(body: AddedAccount, services: ServicesNeeded) -> Account:
+    """Add an account; the first one ends the demo account. Running proxies follow within a second."""
+    with accounts.told():
+        new = NewAccount(
+            name=body.name,
+            base_url=body.base_url,
+            credentials=_credentials(body),
+            token_url=body.token_url,
+            client_id=body.client_id,
+            chatgpt_account_id=body.chatgpt_account_id,
+            usage_url=body.usage_url,
+        )
+    return _shown(await accounts.add(services, new))
+
+
+@router.post("/import", status_code=status.HTTP_201_CREATED)
+async def import_account(body: ImportedAccount, services: ServicesNeeded) -> Account:
+    """Add the account of a Codex `auth.json`; its refresh token works once and is the proxies' from now on."""
+    with accounts.told():
+        new = account_from_codex(body.auth_json.get_secret_value().encode(), body.name)
+    return _shown(await accounts.add(services, new))
+
+
+@router.post("/{accountId}/pause")
+async def pause_account(account_id: AccountId, services: ServicesNeeded) -> Account:
+    """Send nothing more to an account until it is resumed; requests under way finish."""
+    return _shown(await accounts.move(services, account_id, AccountState.PAUSED))
+
+
+@router.post("/{accountId}/resume")
+async def resume_account(account_id: AccountId, services: ServicesNeeded) -> Account:
+    """Use an account again, whatever state it is in."""
+    return _shown(await accounts.move(services, account_id, AccountState.ACTIVE))
+
+
+@router.put("/{accountId}/credentials")
+async def replace_credentials(account_id: AccountId, body: NewCredentials, services: ServicesNeeded) -> Account:
+    """Give an account other secrets of the kind that it has; that ends `reauth_required`."""
+    auth_json = body.auth_json and body.auth_json.get_secret_value().encode()
+    with accounts.told():
+        imported = account_from_codex(auth_json, "imported") if auth_json else None
+        credentials = imported.credentials if imported else _credentials(body)
+    return _shown(await accounts.replace_credentials(services, account_id, credentials, imported))
+
+
+@router.delete("/{accountId}", status_code=status.HTTP_204_NO_CONTENT)
+async def delete_account(account_id: AccountId, services: ServicesNeeded) -> None:
+    """Remove an account with its secrets; its request logs stay."""
+    await accounts.remove(services, account_id)
 
 
 def account_answer(account: AccountRecord, now: datetime) -> Account:
@@ -60,5 +168,25 @@ def account_answer(account: AccountRecord, now: datetime) -> Account:
         until=None if is_changed else account.until,
         state_reason="" if is_changed else account.state_reason,
         is_demo=account.is_demo,
+        token_url=account.token_url,
+        chatgpt_account_id=account.chatgpt_account_id,
+        usage_url=account.usage_url,
         create_time=account.create_time,
     )
+
+
+def _shown(account: AccountRecord) -> Account:
+    return account_answer(account, datetime.now(UTC))
+
+
+def _credentials(body: AccountSecrets) -> Credentials:
+    """What the body holds. Raises `AccountInvalid` where that is neither a key nor a pair, or both."""
+    api_key, access, refresh, identity = (
+        secret.get_secret_value().strip() if secret else ""
+        for secret in (body.api_key, body.access_token, body.refresh_token, body.id_token)
+    )
+    if api_key and not (access or refresh or identity):
+        return ApiKeyCredentials(api_key)
+    if access and refresh and not api_key:
+        return OAuthCredentials(access, refresh, identity)
+    raise AccountInvalid("send either an API key, or an access token with a refresh token")

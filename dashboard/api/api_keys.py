@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Query, status
 from pydantic import Field, model_validator
 
-from dashboard.api.limits import LimitStatus, NewLimit, limit_answer
+from dashboard.api.limits import GroupLimitStatus, LimitStatus, NewLimit, group_limit_answer, limit_answer
+from dashboard.api.policies import NewPolicies, Policies
 from dashboard.api.schema import Answer, FilterText, Input, Moment
-from dashboard.errors import SecretLost
+from dashboard.api.usage import Usage, UsageAsked, usage_of_keys
+from dashboard.errors import RotatedSecretLost, SecretLost
 from dashboard.services import Admin
-from quotad.client.types import UNSET, KeyDescription, OnMissingUsage
+from quotad.client.types import UNSET, CreatedKey, KeyDescription
 
 router = APIRouter(prefix="/api/api-keys", tags=["api-keys"])
 
 PAGE_SIZE_MAX = 1000
+GRACE_SECONDS_MAX = 30 * 86_400
 
 KeyId = Annotated[FilterText, Path(alias="apiKeyId")]
 
 
-class Policies(Answer):
-    """What a proxy does for a key where a request does not say."""
+class GroupName(Answer):
+    """One step of the path from a tree's root to a key."""
 
-    on_missing_usage: OnMissingUsage
-    default_output_tokens: int
-    """0 leaves it to the proxy."""
+    group_id: str
+    name: str
 
 
 class ApiKey(Answer):
@@ -46,6 +49,12 @@ class ApiKey(Answer):
     policies: Policies
     limits: list[LimitStatus]
     """Its own, without those of its groups."""
+    group_path: list[GroupName]
+    """From the root of the tree down to the key's own group; empty outside of groups."""
+    group_limits: list[GroupLimitStatus]
+    """Those of its groups, its own group's first; every key below a group shares them."""
+    old_secrets_expire_time: Moment | None
+    """When the last of the secrets that rotations replaced stops working."""
 
 
 class ApiKeys(Answer):
@@ -65,15 +74,26 @@ class NewApiKey(Input):
     limits: list[NewLimit] = Field(default=[])
     allowed_models: list[str] = Field(default=[], description="Exact names or `prefix*`; empty allows every model.")
     expire_time: Moment | None = Field(default=None, description="Null never expires.")
+    policies: NewPolicies = NewPolicies()
+    group_id: FilterText = Field(default="", description="The group whose limits bind it too; empty for none.")
 
 
 class CreatedApiKey(Answer):
-    """A new key's secret, shown this once."""
+    """A key's new secret, shown this once."""
 
     api_key_id: str
     name: str
     secret_prefix: str
     secret: str
+
+
+class Rotation(Input):
+    """Another secret for a key."""
+
+    grace_seconds: int = Field(
+        default=0, ge=0, le=GRACE_SECONDS_MAX, description="How long the present secret goes on working."
+    )
+    etag: FilterText = Field(default="", description="Refuses it when the key was changed since it was read.")
 
 
 class ApiKeyChanges(Input):
@@ -85,10 +105,12 @@ class ApiKeyChanges(Input):
     expire_time: Moment | None = None
     allowed_models: list[str] | None = None
     limits: list[NewLimit] | None = Field(default=None, description="Replaces the set of limits.")
+    policies: NewPolicies | None = Field(default=None, description="Replaces all of them.")
+    group_id: FilterText | None = Field(default=None, description="Moves the key; empty takes it out of its group.")
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
-        others = (self.name, self.disabled, self.allowed_models, self.limits)
+        others = (self.name, self.disabled, self.allowed_models, self.limits, self.policies, self.group_id)
         if "expire_time" not in self.model_fields_set and all(value is None for value in others):
             raise ValueError("name at least one field to change")
         return self
@@ -117,13 +139,12 @@ async def create_api_key(body: NewApiKey, admin: Admin) -> CreatedApiKey:
         limits=[limit.value() for limit in body.limits],
         allowed_models=body.allowed_models,
         expire_time=body.expire_time,
+        policies=body.policies.value(),
+        group_id=body.group_id,
     )
-    key = created.api_key
     if not created.secret:
-        raise SecretLost(key.api_key_id)
-    return CreatedApiKey(
-        api_key_id=key.api_key_id, name=key.name, secret_prefix=key.secret_prefix, secret=created.secret
-    )
+        raise SecretLost(created.api_key.api_key_id)
+    return _with_secret(created)
 
 
 @router.get("/{apiKeyId}")
@@ -143,14 +164,40 @@ async def update_api_key(api_key_id: KeyId, body: ApiKeyChanges, admin: Admin) -
         expire_time=body.expire_time if "expire_time" in body.model_fields_set else UNSET,
         allowed_models=UNSET if body.allowed_models is None else body.allowed_models,
         limits=UNSET if body.limits is None else [limit.value() for limit in body.limits],
+        policies=UNSET if body.policies is None else body.policies.value(),
+        group_id=UNSET if body.group_id is None else body.group_id,
     )
     return api_key_answer(await admin.get_api_key(api_key_id))
 
 
 @router.delete("/{apiKeyId}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_api_key(api_key_id: KeyId, admin: Admin) -> None:
+async def delete_api_key(api_key_id: KeyId, admin: Admin, etag: FilterText = "") -> None:
     """Delete a key: new requests are refused at once, running ones are still charged."""
-    await admin.delete_api_key(api_key_id)
+    await admin.delete_api_key(api_key_id, etag)
+
+
+@router.post("/{apiKeyId}/rotate")
+async def rotate_api_key(api_key_id: KeyId, body: Rotation, admin: Admin) -> CreatedApiKey:
+    """Give a key another secret, which is in this answer only."""
+    grace = timedelta(seconds=body.grace_seconds)
+    rotated = await admin.rotate_api_key(api_key_id, grace=grace, etag=body.etag)
+    if not rotated.secret:
+        raise RotatedSecretLost(api_key_id)
+    return _with_secret(rotated)
+
+
+@router.get("/{apiKeyId}/usage")
+async def get_api_key_usage(api_key_id: KeyId, query: UsageAsked, admin: Admin) -> Usage:
+    """What a key was charged over time and by model."""
+    await admin.get_api_key(api_key_id)
+    return await usage_of_keys(admin, (api_key_id,), query, datetime.now(UTC))
+
+
+def _with_secret(created: CreatedKey) -> CreatedApiKey:
+    key = created.api_key
+    return CreatedApiKey(
+        api_key_id=key.api_key_id, name=key.name, secret_prefix=key.secret_prefix, secret=created.secret
+    )
 
 
 def api_key_answer(description: KeyDescription) -> ApiKey:
@@ -168,4 +215,7 @@ def api_key_answer(description: KeyDescription) -> ApiKey:
         allowed_models=list(key.allowed_models),
         policies=Policies.model_validate(key.policies),
         limits=[limit_answer(status) for status in description.limits if not status.owner.group_id],
+        group_path=[GroupName(group_id=step.group_id, name=step.name) for step in description.group_path],
+        group_limits=[group_limit_answer(status) for status in description.limits if status.owner.group_id],
+        old_secrets_expire_time=key.old_secrets_expire_time,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -55,6 +55,13 @@ class LimitStatus(Answer):
     """Null for a window that never ends."""
 
 
+class GroupLimitStatus(LimitStatus):
+    """A limit that binds a key because its group, or one above that, has it."""
+
+    group_id: str
+    group_name: str
+
+
 def parse_window(text: str, time_zone: str) -> Window:
     """The window that `WindowText` names."""
     if text.endswith("s"):
@@ -63,18 +70,26 @@ def parse_window(text: str, time_zone: str) -> Window:
 
 
 def limit_answer(status: LimitStatusValue) -> LimitStatus:
+    return LimitStatus(**_fields(status))
+
+
+def group_limit_answer(status: LimitStatusValue) -> GroupLimitStatus:
+    return GroupLimitStatus(**_fields(status), group_id=status.owner.group_id, group_name=status.owner.name)
+
+
+def _fields(status: LimitStatusValue) -> dict[str, Any]:
     limit = status.limit
-    return LimitStatus(
-        limit_id=limit.limit_id,
-        metric=limit.metric,
-        window=str(limit.window),
-        time_zone=limit.window.time_zone,
-        model_pattern=limit.model_pattern,
-        enforcement=limit.enforcement,
-        max_value=limit.max_value,
-        used=status.used,
-        held=status.held,
-        available=status.available,
-        window_start=status.window_start,
-        reset_time=status.reset_time,
-    )
+    return {
+        "limit_id": limit.limit_id,
+        "metric": limit.metric,
+        "window": str(limit.window),
+        "time_zone": limit.window.time_zone,
+        "model_pattern": limit.model_pattern,
+        "enforcement": limit.enforcement,
+        "max_value": limit.max_value,
+        "used": status.used,
+        "held": status.held,
+        "available": status.available,
+        "window_start": status.window_start,
+        "reset_time": status.reset_time,
+    }

@@ -17,6 +17,7 @@ from proxy.cli.account_input import credentials_from_options, read_secrets
 from proxy.cli.account_listing import listed_json, listed_table, read_listed
 from proxy.config import ProxySettings, load_proxy_settings
 from proxy.records import read, write
+from proxy.records.account_key import require_one_key
 from proxy.records.accounts import AccountError, AccountState, ApiKeyCredentials, NewAccount
 from proxy.records.codex_auth import account_from_codex
 from proxy.records.secrets import SecretBox, load_secret_box
@@ -134,8 +135,7 @@ def _add(new: NewAccount) -> None:
     box = _secret_box(settings)
 
     async def change(connection: AsyncConnection) -> None:
-        for known in await read.list_sealed_accounts(connection):
-            box.open(known.sealed_credentials)  # one key for all: a worker could read only some of them
+        await require_one_key(connection, box)
         await write.add_account(connection, new, box)
 
     _run(settings, change)

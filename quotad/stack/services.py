@@ -150,6 +150,7 @@ def _dashboard(site: Site) -> dict[str, str]:
         "DASHBOARD_KEY_FILE": str(site.directory.dashboard_key_file),
         # Given rather than made by the dashboard, whose output is kept in a log file.
         BOOTSTRAP_TOKEN_VARIABLE: site.secrets.bootstrap_token,
+        "DASHBOARD_PROXY_KEY_FILE": str(site.directory.key_file),
         "DASHBOARD_PROXY_URL": f"http://{site.ports.proxies[0]}",
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 import httpx2
@@ -13,6 +14,7 @@ from dashboard.app import create_api
 from dashboard.auth.guard import OPEN, TOTP_DUE
 from tests.dashboard.world import Dashboard, code_of, running, set_up_totp, sign_in
 
+PARAMETER = re.compile(r"\{\w+\}")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 OUTSIDE_THE_API = {("GET", "/healthz"), ("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
 
@@ -20,10 +22,14 @@ OUTSIDE_THE_API = {("GET", "/healthz"), ("GET", "/openapi.json"), ("HEAD", "/ope
 def served() -> list[tuple[str, str]]:
     """Method and path of everything that is routed, with an id in place of each parameter."""
     return [
-        (method, route.path.replace("{apiKeyId}", "key-1").replace("{sessionId}", "0123456789ab"))
+        (method, filled(route.path))
         for route in _routes(create_api().routes)
         for method in sorted(route.methods or ())
     ]
+
+
+def filled(path: str) -> str:
+    return PARAMETER.sub("key-1", path.replace("{sessionId}", "0123456789ab"))
 
 
 def _routes(routes: Iterable[BaseRoute]) -> Iterator[Route]:
@@ -38,7 +44,7 @@ def test_the_walk_sees_the_routes() -> None:
     assert ("GET", "/api/accounts") in served()
     assert ("PATCH", "/api/api-keys/key-1") in served()
     documented = {
-        (method.upper(), path.replace("{apiKeyId}", "key-1").replace("{sessionId}", "0123456789ab"))
+        (method.upper(), filled(path))
         for path, operations in create_api().openapi()["paths"].items()
         for method in operations
     }
@@ -83,7 +89,7 @@ async def test_unknown_paths_and_methods_have_the_shape_of_every_error(dashboard
     async with dashboard.signed_in() as operator:
         assert code_of(await operator.get("/api/nothing")) == (404, "not_found")
         assert code_of(await operator.get("/api")) == (404, "not_found")
-        refused = await operator.put("/api/accounts")
+        refused = await operator.put("/api/request-logs")
         assert code_of(refused) == (405, "method_not_allowed")
         assert refused.headers["allow"] == "GET"
 

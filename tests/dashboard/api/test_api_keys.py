@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,43 +13,16 @@ import httpx2
 import pytest
 
 from servicekit.listening import Listen, bind
+from tests.dashboard.api.keys import LIMIT, Keys, operating
 from tests.dashboard.world import Dashboard, code_of, running
-from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, Daemon, limit, quotad
+from tests.support.daemons import ADMIN_TOKEN, DATA_TOKEN, limit, quotad
 from tests.support.waiting import eventually
-
-LIMIT = {"metric": "total_tokens", "window": "day", "maxValue": 1000, "modelPattern": "gpt-5*"}
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """A signed-in operator and the quotad behind."""
-
-    operator: httpx2.AsyncClient
-    daemon: Daemon
-    dashboard: Dashboard
-
-    async def create(self, **fields: Any) -> dict[str, Any]:
-        answer = await self.operator.post("/api/api-keys", json={"name": "alice", "limits": [LIMIT], **fields})
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    async def get(self, api_key_id: str) -> dict[str, Any]:
-        answer = await self.operator.get(f"/api/api-keys/{api_key_id}")
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    async def patch(self, api_key_id: str, **changes: Any) -> httpx2.Response:
-        return await self.operator.patch(f"/api/api-keys/{api_key_id}", json=changes)
 
 
 @pytest.fixture
 async def keys(database_url: str) -> AsyncIterator[Keys]:
-    async with (
-        quotad(database_url) as daemon,
-        running(database_url, quotad_address=daemon.address, quotad_token=ADMIN_TOKEN) as dashboard,
-        dashboard.signed_in() as operator,
-    ):
-        yield Keys(operator, daemon, dashboard)
+    async with operating(database_url) as keys:
+        yield keys
 
 
 async def test_a_secret_is_in_one_answer_only_and_works(keys: Keys) -> None:
@@ -219,7 +191,9 @@ async def test_a_key_shows_its_own_limits_without_its_groups(keys: Keys) -> None
     async with keys.daemon.admin() as admin:
         group = await admin.create_group("team", limits=[limit("requests", 5)])
         await admin.update_api_key(created["apiKeyId"], group_id=group.group_id)
-    assert [found["metric"] for found in (await keys.get(created["apiKeyId"]))["limits"]] == ["total_tokens"]
+    key = await keys.get(created["apiKeyId"])
+    assert [found["metric"] for found in key["limits"]] == ["total_tokens"]
+    assert [(found["metric"], found["groupName"]) for found in key["groupLimits"]] == [("requests", "team")]
 
 
 async def test_a_key_is_made_in_the_name_of_the_session_that_asked(keys: Keys) -> None:
