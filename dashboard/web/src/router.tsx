@@ -13,6 +13,7 @@ import { Shell } from "@/components/Shell";
 import { AccountsPage } from "@/features/accounts/AccountsPage";
 import { AuditPage } from "@/features/audit/AuditPage";
 import { auditSearch } from "@/features/audit/search";
+import { GroupsPage } from "@/features/groups/GroupsPage";
 import { KeysPage } from "@/features/keys/KeysPage";
 import { keySearch } from "@/features/keys/search";
 import { RequestsPage } from "@/features/requests/RequestsPage";
@@ -70,6 +71,8 @@ const keys = createRoute({
   component: KeysPage,
 });
 
+const groups = createRoute({ getParentRoute: () => signedIn, path: "/groups", component: GroupsPage });
+
 const accounts = createRoute({ getParentRoute: () => signedIn, path: "/accounts", component: AccountsPage });
 
 const security = createRoute({ getParentRoute: () => signedIn, path: "/security", component: SecurityPage });
@@ -86,7 +89,7 @@ const unknown = createRoute({ getParentRoute: () => signedIn, path: "$", compone
 const routeTree = root.addChildren([
   firstStart,
   signIn,
-  signedIn.addChildren([home, requests, keys, accounts, security, audit, unknown]),
+  signedIn.addChildren([home, requests, keys, groups, accounts, security, audit, unknown]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,6 +1,7 @@
 import { AppShell, Burger, Button, Group, NavLink, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
+  IconFolders,
   IconHistory,
   IconKey,
   IconListDetails,
@@ -18,6 +19,7 @@ import { HEADER_PIXELS } from "@/theme";
 const PAGES = [
   { to: "/requests", label: "Requests", icon: IconListDetails },
   { to: "/keys", label: "Keys", icon: IconKey },
+  { to: "/groups", label: "Groups", icon: IconFolders },
   { to: "/accounts", label: "Accounts", icon: IconServer2 },
   { to: "/security", label: "Security", icon: IconShieldLock },
   { to: "/audit", label: "Audit log", icon: IconHistory },

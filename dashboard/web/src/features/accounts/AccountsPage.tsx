@@ -1,35 +1,79 @@
-import { Badge, Code, EmptyState, Group, Skeleton, Stack, Table, Text } from "@mantine/core";
-import { IconServer2 } from "@tabler/icons-react";
+import {
+  Badge,
+  Button,
+  EmptyState,
+  Group,
+  Skeleton,
+  Stack,
+  Table,
+  Text,
+  VisuallyHidden,
+} from "@mantine/core";
+import { IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import type { Account } from "@/api/schema.gen";
 import { Failure } from "@/components/Failure";
 import { Moment } from "@/components/Moment";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
+import {
+  AddAccountDialog,
+  DeleteAccountDialog,
+  ReplaceCredentialsDialog,
+} from "@/features/accounts/AccountDialogs";
+import { type AccountAction, AccountMenu } from "@/features/accounts/AccountMenu";
 import { accountsQuery } from "@/features/accounts/queries";
 import { stateLook } from "@/features/accounts/state";
 import { usePolling } from "@/lib/polling";
 
+type Dialog = { kind: "add" } | { kind: AccountAction; account: Account };
+
 export function AccountsPage() {
   const { interval } = usePolling();
   const accounts = useQuery(accountsQuery(interval));
+  const [dialog, setDialog] = useState<Dialog | null>(null);
   return (
     <Stack gap="sm">
-      <PageHeader title="Accounts" />
+      <PageHeader title="Accounts">
+        <Button
+          size="xs"
+          flex="none"
+          leftSection={<IconPlus size={16} />}
+          onClick={() => setDialog({ kind: "add" })}
+        >
+          Add account
+        </Button>
+      </PageHeader>
       <OutdatedNotice query={accounts} />
       {accounts.isPending && <Skeleton height={160} aria-label="Loading accounts" />}
       {accounts.isLoadingError && <Failure error={accounts.error} onRetry={() => void accounts.refetch()} />}
       {accounts.data?.length === 0 && <NoAccounts />}
-      {accounts.data && accounts.data.length > 0 && <AccountTable accounts={accounts.data} />}
+      {accounts.data && accounts.data.length > 0 && (
+        <AccountTable accounts={accounts.data} open={setDialog} />
+      )}
       <Text size="xs" c="dimmed">
-        Accounts are added with <Code>quota-proxy accounts add</Code>; running proxies act on a change within
-        a second.
+        Running proxies act on a change within a second.
       </Text>
+      <OpenDialog dialog={dialog} onClose={() => setDialog(null)} />
     </Stack>
   );
 }
 
-function AccountTable({ accounts }: { accounts: Account[] }) {
+function OpenDialog({ dialog, onClose }: { dialog: Dialog | null; onClose: () => void }) {
+  switch (dialog?.kind) {
+    case "add":
+      return <AddAccountDialog onClose={onClose} />;
+    case "secrets":
+      return <ReplaceCredentialsDialog account={dialog.account} onClose={onClose} />;
+    case "delete":
+      return <DeleteAccountDialog account={dialog.account} onClose={onClose} />;
+    default:
+      return null;
+  }
+}
+
+function AccountTable({ accounts, open }: { accounts: Account[]; open: (dialog: Dialog) => void }) {
   return (
     <Table.ScrollContainer minWidth={0}>
       <Table fz="sm">
@@ -40,11 +84,18 @@ function AccountTable({ accounts }: { accounts: Account[] }) {
             <Table.Th visibleFrom="sm">Credential</Table.Th>
             <Table.Th visibleFrom="sm">Base URL</Table.Th>
             <Table.Th visibleFrom="md">Added</Table.Th>
+            <Table.Th w={40}>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {accounts.map((account) => (
-            <AccountRow key={account.accountId} account={account} />
+            <AccountRow
+              key={account.accountId}
+              account={account}
+              onAction={(kind) => open({ kind, account })}
+            />
           ))}
         </Table.Tbody>
       </Table>
@@ -52,7 +103,9 @@ function AccountTable({ accounts }: { accounts: Account[] }) {
   );
 }
 
-function AccountRow({ account }: { account: Account }) {
+type RowProps = { account: Account; onAction: (action: AccountAction) => void };
+
+function AccountRow({ account, onAction }: RowProps) {
   return (
     <Table.Tr>
       <Table.Td>
@@ -80,6 +133,9 @@ function AccountRow({ account }: { account: Account }) {
       </Table.Td>
       <Table.Td visibleFrom="md">
         <Moment value={account.createTime} />
+      </Table.Td>
+      <Table.Td>
+        <AccountMenu account={account} onAction={onAction} />
       </Table.Td>
     </Table.Tr>
   );
@@ -111,7 +167,7 @@ function NoAccounts() {
     <EmptyState
       icon={<IconServer2 />}
       title="No accounts"
-      description="Without an account the proxy answers every request with no_accounts."
+      description="Without an account the proxies answer every request with no_accounts."
       py="xl"
     />
   );

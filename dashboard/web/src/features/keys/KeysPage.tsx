@@ -8,14 +8,15 @@ import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
 import { SearchField } from "@/components/SearchField";
-import { KeyCard } from "@/features/keys/KeyCard";
-import { CreateKeyDialog, DeleteKeyDialog, EditKeyDialog } from "@/features/keys/KeyDialogs";
+import { type KeyAction, KeyCard } from "@/features/keys/KeyCard";
+import { CreateKeyDialog, DeleteKeyDialog, EditKeyDialog, RotateKeyDialog } from "@/features/keys/KeyDialogs";
 import { apiKeysQuery } from "@/features/keys/queries";
 import { isMeant } from "@/features/keys/search";
+import { UsageDialog } from "@/features/usage/UsageDialog";
 import { count } from "@/lib/format";
 import { usePolling } from "@/lib/polling";
 
-type Dialog = { kind: "create" } | { kind: "edit" | "delete"; apiKey: ApiKey };
+type Dialog = { kind: "create" } | { kind: KeyAction; apiKey: ApiKey };
 
 const route = getRouteApi("/signed-in/keys");
 
@@ -40,7 +41,7 @@ export function KeysPage() {
       {keys.isPending && <KeysSkeleton />}
       {keys.isLoadingError && <Failure error={keys.error} onRetry={() => void keys.refetch()} />}
       {keys.data && <KeyList apiKeys={keys.data} now={new Date(keys.dataUpdatedAt)} open={setDialog} />}
-      <OpenDialog dialog={dialog} onClose={() => setDialog(null)} />
+      <OpenDialog dialog={dialog} apiKeys={keys.data ?? []} onClose={() => setDialog(null)} />
     </Stack>
   );
 }
@@ -50,7 +51,7 @@ function KeySearch() {
   const navigate = route.useNavigate();
   return (
     <SearchField
-      placeholder="Name or id"
+      placeholder="Name, id or group"
       value={search}
       onChange={(text) => void navigate({ search: { search: text || undefined }, replace: true })}
     />
@@ -63,29 +64,37 @@ function KeyList({ apiKeys, now, open }: ListProps) {
   const { search } = route.useSearch();
   const shown = apiKeys.filter((apiKey) => isMeant(apiKey, search));
   if (shown.length === 0) {
-    return search ? <EmptyState icon={<IconFilterOff />} title="No key has this name" py="xl" /> : <NoKeys />;
+    return search ? (
+      <EmptyState icon={<IconFilterOff />} title="No key has this name, and no group of one" py="xl" />
+    ) : (
+      <NoKeys />
+    );
   }
   return shown.map((apiKey) => (
-    <KeyCard
-      key={apiKey.apiKeyId}
-      apiKey={apiKey}
-      now={now}
-      onEdit={() => open({ kind: "edit", apiKey })}
-      onDelete={() => open({ kind: "delete", apiKey })}
-    />
+    <KeyCard key={apiKey.apiKeyId} apiKey={apiKey} now={now} onAction={(kind) => open({ kind, apiKey })} />
   ));
 }
 
-function OpenDialog({ dialog, onClose }: { dialog: Dialog | null; onClose: () => void }) {
-  switch (dialog?.kind) {
-    case "create":
-      return <CreateKeyDialog onClose={onClose} />;
+type OpenProps = { dialog: Dialog | null; apiKeys: ApiKey[]; onClose: () => void };
+
+function OpenDialog({ dialog, apiKeys, onClose }: OpenProps) {
+  if (dialog === null) {
+    return null;
+  }
+  if (dialog.kind === "create") {
+    return <CreateKeyDialog onClose={onClose} />;
+  }
+  const { apiKeyId } = dialog.apiKey;
+  const apiKey = apiKeys.find((one) => one.apiKeyId === apiKeyId) ?? dialog.apiKey;
+  switch (dialog.kind) {
     case "edit":
-      return <EditKeyDialog apiKey={dialog.apiKey} onClose={onClose} />;
+      return <EditKeyDialog apiKey={apiKey} onClose={onClose} />;
+    case "usage":
+      return <UsageDialog owner={{ kind: "key", id: apiKeyId, name: apiKey.name }} onClose={onClose} />;
+    case "rotate":
+      return <RotateKeyDialog apiKey={apiKey} onClose={onClose} />;
     case "delete":
-      return <DeleteKeyDialog apiKey={dialog.apiKey} onClose={onClose} />;
-    default:
-      return null;
+      return <DeleteKeyDialog apiKey={apiKey} onClose={onClose} />;
   }
 }
 

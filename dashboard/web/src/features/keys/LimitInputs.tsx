@@ -1,9 +1,9 @@
 import { Flex, NumberInput, Select, TextInput } from "@mantine/core";
-import type { KeyForm } from "@/features/keys/keyForm";
 import {
   COST_DECIMALS,
   LENGTH_UNITS,
   type LimitFields,
+  type LimitsForm,
   MAX_VALUE_MAX,
   withMetric,
 } from "@/features/keys/limitFields";
@@ -16,7 +16,15 @@ const ENFORCEMENTS = [
 ];
 
 /** The fields of one limit, in the order in which its sentence reads. */
-export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: LimitFields; index: number }) {
+export function LimitInputs({
+  form,
+  fields,
+  index,
+}: {
+  form: LimitsForm;
+  fields: LimitFields;
+  index: number;
+}) {
   const at = `limits.${index}`;
   const isCost = fields.metric === COST;
   return (
@@ -38,7 +46,7 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
         allowDeselect={false}
         data={withCurrent(METRIC_NAMES, fields.metric).map((value) => ({ value, label: metricLabel(value) }))}
         value={fields.metric}
-        onChange={(value) => value && form.setFieldValue(at, withMetric(fields, value))}
+        onChange={(value) => value && form.getInputProps(at).onChange(withMetric(fields, value))}
       />
       {fields.metric !== "concurrency" && <WindowInputs form={form} fields={fields} at={at} />}
       <TextInput
@@ -55,13 +63,13 @@ export function LimitInputs({ form, fields, index }: { form: KeyForm; fields: Li
         allowDeselect={false}
         data={ENFORCEMENTS}
         value={fields.shadow ? "shadow" : "enforce"}
-        onChange={(value) => form.setFieldValue(`${at}.shadow`, value === "shadow")}
+        onChange={(value) => form.getInputProps(`${at}.shadow`).onChange(value === "shadow")}
       />
     </div>
   );
 }
 
-function WindowInputs({ form, fields, at }: { form: KeyForm; fields: LimitFields; at: string }) {
+function WindowInputs({ form, fields, at }: { form: LimitsForm; fields: LimitFields; at: string }) {
   const windows = WINDOW_NAMES.map((value) => ({ value, label: windowLabel(value) }));
   return (
     <>

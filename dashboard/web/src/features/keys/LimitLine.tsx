@@ -4,11 +4,18 @@ import { LimitMeter } from "@/features/keys/LimitMeter";
 import { limitName, ruleInWords } from "@/features/keys/rule";
 import { amount, seconds, utc } from "@/lib/format";
 
-/** One limit of a key: its rule, how full its current window is, and when that ends. */
-export function LimitLine({ limit, now }: { limit: LimitStatus; now: Date }) {
+type Props = {
+  limit: LimitStatus;
+  now: Date;
+  /** The group that it belongs to, where it is not the key's own. */
+  sharedBy?: string;
+};
+
+/** One limit: its rule, how full its current window is, and when that ends. */
+export function LimitLine({ limit, now, sharedBy }: Props) {
   const { metric, used, held, available, maxValue } = limit;
   return (
-    <div data-limit={limit.metric}>
+    <div data-limit={limit.metric} data-shared={sharedBy}>
       <Group justify="space-between" gap="xs" wrap="nowrap" align="baseline">
         <Group gap={6} wrap="nowrap" miw={0}>
           <Text size="sm" truncate title={ruleInWords(limit)}>
@@ -24,6 +31,18 @@ export function LimitLine({ limit, now }: { limit: LimitStatus; now: Date }) {
               title="Counts, but refuses nothing"
             >
               shadow
+            </Badge>
+          )}
+          {sharedBy !== undefined && (
+            <Badge
+              size="xs"
+              variant="outline"
+              color="gray"
+              tt="none"
+              flex="0 1 auto"
+              title={`All keys below the group ${sharedBy} share it`}
+            >
+              {sharedBy}
             </Badge>
           )}
         </Group>

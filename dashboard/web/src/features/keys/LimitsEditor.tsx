@@ -1,12 +1,18 @@
 import { ActionIcon, Button, Group, Input, Paper, Stack, Text, Tooltip } from "@mantine/core";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
-import type { KeyForm } from "@/features/keys/keyForm";
+import type { ReactNode } from "react";
 import { LimitInputs } from "@/features/keys/LimitInputs";
-import { type LimitFields, limitDraftOf, limitProblem, newLimitFields } from "@/features/keys/limitFields";
+import {
+  type LimitFields,
+  type LimitsForm,
+  limitDraftOf,
+  limitProblem,
+  newLimitFields,
+} from "@/features/keys/limitFields";
 import { ruleInWords } from "@/features/keys/rule";
 
-/** A key's limits: a request must fit every one of them. */
-export function LimitsEditor({ form }: { form: KeyForm }) {
+/** The limits of a key or a group: a request must fit every one of them. */
+export function LimitsEditor({ form, whenEmpty }: { form: LimitsForm; whenEmpty: ReactNode }) {
   const { limits } = form.values;
   return (
     <Stack gap={6}>
@@ -25,8 +31,8 @@ export function LimitsEditor({ form }: { form: KeyForm }) {
         </Button>
       </Group>
       {limits.length === 0 && (
-        <Text size="sm" c="orange">
-          Without a limit this key may use everything that the accounts give.
+        <Text size="sm" c="dimmed">
+          {whenEmpty}
         </Text>
       )}
       {limits.map((fields, index) => (
@@ -36,7 +42,7 @@ export function LimitsEditor({ form }: { form: KeyForm }) {
   );
 }
 
-function LimitEditor({ form, fields, index }: { form: KeyForm; fields: LimitFields; index: number }) {
+function LimitEditor({ form, fields, index }: { form: LimitsForm; fields: LimitFields; index: number }) {
   const shown = form.errors[`limits.${index}.id`] ? limitProblem(fields, form.values.limits) : null;
   return (
     <Paper withBorder p="xs" role="group" aria-label={`Limit ${index + 1}`}>

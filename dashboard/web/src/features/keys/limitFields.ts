@@ -1,3 +1,4 @@
+import type { FormErrors } from "@mantine/form";
 import type { LimitStatus, NewLimit } from "@/api/schema.gen";
 import { fixedSeconds, type Rule } from "@/features/keys/rule";
 import { COST, MICRO_USD } from "@/lib/format";
@@ -16,6 +17,16 @@ export type LimitFields = {
   modelPattern: string;
   shadow: boolean;
   timeZone: string;
+};
+
+/** What the limits' editor needs of a form, whatever else the form holds. */
+export type LimitsForm = {
+  values: { limits: LimitFields[] };
+  errors: FormErrors;
+  // biome-ignore lint/suspicious/noExplicitAny: Mantine's own type of what an input is given
+  getInputProps: (path: string) => any;
+  insertListItem: (path: string, item: LimitFields) => void;
+  removeListItem: (path: string, index: number) => void;
 };
 
 export const LENGTH_UNITS = { s: 1, min: 60, h: 3600, d: 86_400 } as const;

@@ -40,9 +40,20 @@ export function useUpdateKey() {
   );
 }
 
+export function useRotateKey() {
+  return useKeyChange(async ({ apiKey, graceSeconds }: { apiKey: ApiKey; graceSeconds: number }) =>
+    body(
+      await api.POST("/api/api-keys/{apiKeyId}/rotate", {
+        params: { path: { apiKeyId: apiKey.apiKeyId } },
+        body: { graceSeconds, etag: apiKey.etag },
+      }),
+    ),
+  );
+}
+
 export function useDeleteKey() {
-  return useKeyChange(async (apiKeyId: string) => {
-    await api.DELETE("/api/api-keys/{apiKeyId}", { params: { path: { apiKeyId } } });
+  return useKeyChange(async ({ apiKeyId, etag }: ApiKey) => {
+    await api.DELETE("/api/api-keys/{apiKeyId}", { params: { path: { apiKeyId }, query: { etag } } });
   });
 }
 
