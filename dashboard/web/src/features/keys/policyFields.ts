@@ -95,8 +95,9 @@ export function policiesInWords(policies: Policies): string[] {
     );
   }
   if (allowance) {
-    const per = `${count(allowance.requests)} requests in ${seconds(allowance.seconds)}`;
-    words.push(`While quotad is away, each proxy admits at most ${per}.`);
+    const { requests } = allowance;
+    const most = `${count(requests)} ${requests === 1 ? "request" : "requests"} in ${seconds(allowance.seconds)}`;
+    words.push(`While quotad is away, each proxy admits at most ${most}.`);
   }
   if (price) {
     const input = price.microusdPerMillionInputTokens / MICRO_USD;
