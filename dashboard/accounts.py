@@ -23,6 +23,7 @@ from proxy.records.accounts import (
     Credentials,
     NewAccount,
 )
+from proxy.records.listed import Listed, read_listed
 from proxy.records.secrets import SecretBox, SecretKeyUnusable, load_secret_box
 
 TRIES_MAX = 3
@@ -44,21 +45,27 @@ def told() -> Iterator[None]:
         raise errors.AccountKeyUnusable(_sentence(exc)) from exc
 
 
-async def add(services: Services, new: NewAccount) -> Account:
+async def listed(services: Services) -> tuple[Listed, ...]:
+    """All accounts by name, with what is known of them."""
+    async with services.database.transaction() as connection:
+        return await read_listed(connection)
+
+
+async def add(services: Services, new: NewAccount) -> Listed:
     box = secret_box(services.settings)
     async with services.database.transaction() as connection:
         with told():
             await require_one_key(connection, box)
             account_id = await write.add_account(connection, new, box)
-            return await read.get_account(connection, account_id)
+        return await _listed_one(connection, account_id)
 
 
-async def move(services: Services, account_id: str, state: AccountState) -> Account:
+async def move(services: Services, account_id: str, state: AccountState) -> Listed:
     """Pause or resume; an account that is there already stays as it is."""
     async with services.database.transaction() as connection:
         account = await _find(connection, account_id)
         await write.move_account(connection, account.account_id, state)
-        return await _find(connection, account_id)
+        return await _listed_one(connection, account_id)
 
 
 async def remove(services: Services, account_id: str) -> None:
@@ -70,7 +77,7 @@ async def remove(services: Services, account_id: str) -> None:
 
 async def replace_credentials(
     services: Services, account_id: str, credentials: Credentials, imported: NewAccount | None
-) -> Account:
+) -> Listed:
     """Store other secrets of the kind that the account has; `imported` tells where they come from, if that is known."""
     box = secret_box(services.settings)
     async with services.database.transaction() as connection:
@@ -81,7 +88,7 @@ async def replace_credentials(
                 await require_one_key(connection, box)
             version = account.token_version
             if await write.store_tokens(connection, account.account_id, credentials, box, expected_version=version):
-                return await _find(connection, account_id)
+                return await _listed_one(connection, account_id)
     raise errors.AccountBusy
 
 
@@ -118,6 +125,14 @@ async def _find(connection: AsyncConnection, account_id: str) -> Account:
         if account.account_id != account_id:
             raise AccountNotFound  # it is the name of another
         return account
+
+
+async def _listed_one(connection: AsyncConnection, account_id: str) -> Listed:
+    for one in await read_listed(connection):
+        if one.account.account_id == account_id:
+            return one
+    with told():
+        raise AccountNotFound
 
 
 def _sentence(error: Exception) -> str:

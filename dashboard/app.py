@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from dashboard import failures
-from dashboard.api import accounts, api_keys, audit, auth, groups, health, request_logs, sessions, totp
+from dashboard.api import accounts, api_keys, audit, auth, groups, health, request_logs, sessions, settings, totp
 from dashboard.api.schema import ErrorAnswer
 from dashboard.auth import cookies
 from dashboard.auth.bootstrap import BootstrapToken
@@ -48,6 +48,7 @@ BEHIND_SIGN_IN: tuple[APIRouter, ...] = (
     groups.router,
     accounts.router,
     audit.router,
+    settings.router,
 )
 
 

@@ -25,6 +25,7 @@
     ├── AccountNameTaken       409  account_name_taken
     ├── AccountBusy            409  account_busy          its tokens change all the time: try again
     ├── EtagMismatch           409  etag_mismatch         the edit was made on stale data: read again
+    ├── SettingsConflict       409  settings_conflict     the same for the settings
     ├── GroupNotEmpty          409  group_not_empty       keys or groups are still in it
     ├── GroupTreeInvalid       409  group_tree_invalid    below itself, or too deep
     ├── LengthRequired         411  length_required
@@ -36,6 +37,7 @@
     ├── TotpUnreadable         503  totp_unreadable       its secret was encrypted with another key
     ├── RotatedSecretLost      503  secret_lost           the same for another secret of a key
     ├── AccountKeyUnusable     503  account_key_unusable  not the key that accounts' secrets are encrypted with
+    ├── SettingsUnreadable     503  settings_unreadable   stored by another version, or by hand
     ├── DatabaseUnavailable    503  database_unavailable  with Retry-After
     └── QuotadUnavailable      503  quotad_unavailable    with Retry-After
 
@@ -264,6 +266,14 @@ class EtagMismatch(DashboardError):
     default_message = "It was changed meanwhile: read it again, then edit."
 
 
+class SettingsConflict(DashboardError):
+    """The settings were changed since they were read."""
+
+    status = 409
+    code = "settings_conflict"
+    default_message = "The settings were changed meanwhile: read them again, then edit."
+
+
 class GroupNotEmpty(DashboardError):
     """Keys or groups are still in the group."""
 
@@ -369,6 +379,14 @@ class AccountKeyUnusable(DashboardError):
         "This service does not have the proxies' key: set DASHBOARD_PROXY_KEY_FILE to their PROXY_KEY_FILE, "
         "or DASHBOARD_PROXY_SECRET_KEY to their PROXY_SECRET_KEY."
     )
+
+
+class SettingsUnreadable(DashboardError):
+    """The stored settings are not those of this version."""
+
+    status = 503
+    code = "settings_unreadable"
+    default_message = "The stored settings cannot be read."
 
 
 class Unavailable(DashboardError):

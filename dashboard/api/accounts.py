@@ -11,8 +11,6 @@ from pydantic import Field
 from dashboard import accounts
 from dashboard.api.schema import Answer, FilterText, Input, Moment, Secret
 from dashboard.services import ServicesNeeded
-from proxy.records import read
-from proxy.records.accounts import Account as AccountRecord
 from proxy.records.accounts import (
     AccountInvalid,
     AccountKind,
@@ -23,6 +21,8 @@ from proxy.records.accounts import (
     OAuthCredentials,
 )
 from proxy.records.codex_auth import account_from_codex
+from proxy.records.listed import Listed
+from proxy.records.usage import AccountUsage, UsageWindow
 
 router = APIRouter(prefix="/api/accounts", tags=["accounts"])
 
@@ -32,6 +32,18 @@ HeldSecret = Annotated[Secret, Field(max_length=100_000)]
 AuthJson = Annotated[
     Secret, Field(max_length=200_000, description="The content of the `auth.json` that the Codex CLI keeps.")
 ]
+
+
+class AccountWindow(Answer):
+    """How much of one of an account's usage windows is used, as it was reported last."""
+
+    window: UsageWindow
+    used_percent: float
+    """What is known at the time of the answer: 0 once the window is over."""
+    window_minutes: int | None
+    reset_time: Moment | None
+    sample_time: Moment
+    """When it was reported."""
 
 
 class Account(Answer):
@@ -53,6 +65,10 @@ class Account(Answer):
     chatgpt_account_id: str
     usage_url: str
     create_time: Moment
+    windows: list[AccountWindow]
+    """Empty for an account that reports none."""
+    last_error: str
+    """What requests, or the last fetch of its usage, met; empty where nothing is wrong."""
 
 
 class Accounts(Answer):
@@ -97,10 +113,9 @@ class NewCredentials(AccountSecrets):
 @router.get("")
 async def list_accounts(services: ServicesNeeded) -> Accounts:
     """List the upstream accounts with their standing."""
-    async with services.database.transaction() as connection:
-        found = await read.list_accounts(connection)
+    found = await accounts.listed(services)
     now = datetime.now(UTC)
-    return Accounts(accounts=[account_answer(account, now) for account in found])
+    return Accounts(accounts=[account_answer(one, now) for one in found])
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -155,8 +170,9 @@ async def delete_account(account_id: AccountId, services: ServicesNeeded) -> Non
     await accounts.remove(services, account_id)
 
 
-def account_answer(account: AccountRecord, now: datetime) -> Account:
+def account_answer(listed: Listed, now: datetime) -> Account:
     """The account as it stands at `now`: a limit that has passed is none."""
+    account = listed.account
     state = account.state_at(now)
     is_changed = state is not account.state
     return Account(
@@ -172,11 +188,29 @@ def account_answer(account: AccountRecord, now: datetime) -> Account:
         chatgpt_account_id=account.chatgpt_account_id,
         usage_url=account.usage_url,
         create_time=account.create_time,
+        windows=account_windows(listed.usage, now),
+        last_error=listed.last_error,
     )
 
 
-def _shown(account: AccountRecord) -> Account:
-    return account_answer(account, datetime.now(UTC))
+def account_windows(usage: AccountUsage, now: datetime) -> list[AccountWindow]:
+    """The windows that the account reports, as they are at `now`."""
+    parts = ((UsageWindow.PRIMARY, usage.primary), (UsageWindow.SECONDARY, usage.secondary))
+    return [
+        AccountWindow(
+            window=name,
+            used_percent=window.used_percent_at(now),
+            window_minutes=window.window_minutes,
+            reset_time=window.reset_time,
+            sample_time=window.sample_time,
+        )
+        for name, window in parts
+        if window is not None
+    ]
+
+
+def _shown(listed: Listed) -> Account:
+    return account_answer(listed, datetime.now(UTC))
 
 
 def _credentials(body: AccountSecrets) -> Credentials:

@@ -14,12 +14,13 @@ from rich.console import Console
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.cli.account_input import credentials_from_options, read_secrets
-from proxy.cli.account_listing import listed_json, listed_table, read_listed
+from proxy.cli.account_listing import listed_json, listed_table
 from proxy.config import ProxySettings, load_proxy_settings
 from proxy.records import read, write
 from proxy.records.account_key import require_one_key
 from proxy.records.accounts import AccountError, AccountState, ApiKeyCredentials, NewAccount
 from proxy.records.codex_auth import account_from_codex
+from proxy.records.listed import read_listed
 from proxy.records.secrets import SecretBox, load_secret_box
 from servicekit.database import create_engine
 from servicekit.migrations import Migrations, require_current
