@@ -141,3 +141,25 @@ async def test_an_account_is_imported_paused_signed_in_again_and_removed(page: P
     await choose_action(page, "imported", "Remove")
     await page.get_by_role("button", name="Remove account").click()
     await expect(row).to_have_count(0)
+
+
+async def test_settings_are_stored_and_no_edit_undoes_another_unseen(page: Page) -> None:
+    other = await page.context.new_page()
+    for one in (page, other):
+        await one.goto("/settings")
+        await expect(one.get_by_role("textbox", name="Request log")).to_be_visible()
+    await page.get_by_role("textbox", name="Request log").fill("14")
+    await page.get_by_role("button", name="Add a price").click()
+    line = page.get_by_role("group", name="Price 1")
+    for field, value in (("Model", "house-model"), ("Input", "1.5"), ("Output", "3")):
+        await line.get_by_role("textbox", name=field, exact=True).fill(value)
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status")).to_have_count(0)
+
+    await other.get_by_role("textbox", name="Request log").fill("20")
+    await other.get_by_role("button", name="Save").click()
+    await expect(other.get_by_role("alert")).to_contain_text("changed while you were editing")
+    await other.get_by_role("button", name="Show what stands there").click()
+    await expect(other.get_by_role("textbox", name="Request log")).to_have_value("14 days")
+    await expect(other.get_by_role("textbox", name="Model")).to_have_value("house-model")
+    await other.close()

@@ -22,6 +22,7 @@ import { SecurityPage } from "@/features/security/SecurityPage";
 import { FirstStartPage } from "@/features/session/FirstStartPage";
 import { requireNoPassword, requireSession, requireSignedOut } from "@/features/session/guards";
 import { SignInPage } from "@/features/session/SignInPage";
+import { SettingsPage } from "@/features/settings/SettingsPage";
 import { parseSearchParams, stringifySearchParams } from "@/lib/searchParams";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet });
@@ -84,12 +85,14 @@ const audit = createRoute({
   component: AuditPage,
 });
 
+const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: SettingsPage });
+
 const unknown = createRoute({ getParentRoute: () => signedIn, path: "$", component: NotFoundPage });
 
 const routeTree = root.addChildren([
   firstStart,
   signIn,
-  signedIn.addChildren([home, requests, keys, groups, accounts, security, audit, unknown]),
+  signedIn.addChildren([home, requests, keys, groups, accounts, settings, security, audit, unknown]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -3,6 +3,8 @@ import { IconArrowsSplit2 } from "@tabler/icons-react";
 import { ApiError } from "@/api/errors";
 import { Failure } from "@/components/Failure";
 
+const CONFLICTS = new Set(["etag_mismatch", "settings_conflict"]);
+
 type Props = {
   error: Error;
   title: string;
@@ -14,7 +16,7 @@ type Props = {
 
 /** Why an edit was not made; where somebody else was faster, the two ways on. */
 export function EditFailure({ error, title, isReadAgain, onStartAgain, onKeepMine }: Props) {
-  if (!(error instanceof ApiError && error.code === "etag_mismatch")) {
+  if (!(error instanceof ApiError && CONFLICTS.has(error.code))) {
     return <Failure title={title} error={error} />;
   }
   return (

@@ -1,6 +1,7 @@
 import { AppShell, Burger, Button, Group, NavLink, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
+  IconAdjustments,
   IconFolders,
   IconHistory,
   IconKey,
@@ -21,6 +22,7 @@ const PAGES = [
   { to: "/keys", label: "Keys", icon: IconKey },
   { to: "/groups", label: "Groups", icon: IconFolders },
   { to: "/accounts", label: "Accounts", icon: IconServer2 },
+  { to: "/settings", label: "Settings", icon: IconAdjustments },
   { to: "/security", label: "Security", icon: IconShieldLock },
   { to: "/audit", label: "Audit log", icon: IconHistory },
 ] as const;

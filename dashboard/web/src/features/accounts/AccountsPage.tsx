@@ -23,6 +23,7 @@ import {
   ReplaceCredentialsDialog,
 } from "@/features/accounts/AccountDialogs";
 import { type AccountAction, AccountMenu } from "@/features/accounts/AccountMenu";
+import { AccountWindows } from "@/features/accounts/AccountWindows";
 import { accountsQuery } from "@/features/accounts/queries";
 import { stateLook } from "@/features/accounts/state";
 import { usePolling } from "@/lib/polling";
@@ -81,6 +82,7 @@ function AccountTable({ accounts, open }: { accounts: Account[]; open: (dialog: 
           <Table.Tr>
             <Table.Th>Account</Table.Th>
             <Table.Th>State</Table.Th>
+            <Table.Th>Windows</Table.Th>
             <Table.Th visibleFrom="sm">Credential</Table.Th>
             <Table.Th visibleFrom="sm">Base URL</Table.Th>
             <Table.Th visibleFrom="md">Added</Table.Th>
@@ -126,6 +128,14 @@ function AccountRow({ account, onAction }: RowProps) {
       </Table.Td>
       <Table.Td>
         <AccountState account={account} />
+        {account.lastError && (
+          <Text size="xs" c="orange" className="breaks" lineClamp={2} title={account.lastError}>
+            {account.lastError}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td>
+        <AccountWindows account={account} />
       </Table.Td>
       <Table.Td visibleFrom="sm">{account.kind === "oauth" ? "OAuth" : "API key"}</Table.Td>
       <Table.Td visibleFrom="sm" className="mono">

@@ -13,7 +13,7 @@ export function UsageBars({ bars, metric, stepSeconds }: Props) {
   return (
     <div>
       <Text size="xs" c="dimmed">
-        at most {amount(metric, most)} per {stepSeconds === 3600 ? "hour" : "day (UTC)"}
+        highest: {amount(metric, most)} per {stepSeconds === 3600 ? "hour" : "day (UTC)"}
       </Text>
       <ol className="usage-bars" aria-label="Usage over time">
         {bars.map((bar) => (
