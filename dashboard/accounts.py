@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard import errors
+from dashboard.audit import Change, Facts, note
 from dashboard.config import DashboardSettings
 from dashboard.services import Services
 from proxy.records import read, write
@@ -26,6 +27,8 @@ from proxy.records.accounts import (
 from proxy.records.listed import Listed, read_listed
 from proxy.records.secrets import SecretBox, SecretKeyUnusable, load_secret_box
 
+KIND = "account"
+"""What the log of changes calls one."""
 TRIES_MAX = 3
 """A proxy that refreshes the tokens at the same moment makes one try void."""
 
@@ -51,32 +54,36 @@ async def listed(services: Services) -> tuple[Listed, ...]:
         return await read_listed(connection)
 
 
-async def add(services: Services, new: NewAccount) -> Listed:
+async def add(services: Services, actor: str, new: NewAccount) -> Listed:
     box = secret_box(services.settings)
     async with services.database.transaction() as connection:
         with told():
             await require_one_key(connection, box)
             account_id = await write.add_account(connection, new, box)
-        return await _listed_one(connection, account_id)
+        added = await _listed_one(connection, account_id)
+        await note(connection, actor, Change("create", KIND, account_id, after=facts(added.account)))
+        return added
 
 
-async def move(services: Services, account_id: str, state: AccountState) -> Listed:
+async def move(services: Services, actor: str, account_id: str, state: AccountState) -> Listed:
     """Pause or resume; an account that is there already stays as it is."""
     async with services.database.transaction() as connection:
         account = await _find(connection, account_id)
-        await write.move_account(connection, account.account_id, state)
+        if await write.move_account(connection, account.account_id, state):
+            before, after = ({"name": account.name, "state": each} for each in (account.state, state))
+            await note(connection, actor, Change("update", KIND, account_id, before=before, after=after))
         return await _listed_one(connection, account_id)
 
 
-async def remove(services: Services, account_id: str) -> None:
-    """Remove an account; one that is gone already is none the worse."""
+async def remove(services: Services, actor: str, account_id: str) -> None:
     async with services.database.transaction() as connection:
         account = await _find(connection, account_id)
-        await write.remove_account(connection, account.account_id)
+        if await write.remove_account(connection, account.account_id):
+            await note(connection, actor, Change("delete", KIND, account_id, before=facts(account)))
 
 
 async def replace_credentials(
-    services: Services, account_id: str, credentials: Credentials, imported: NewAccount | None
+    services: Services, actor: str, account_id: str, credentials: Credentials, imported: NewAccount | None
 ) -> Listed:
     """Store other secrets of the kind that the account has; `imported` tells where they come from, if that is known."""
     box = secret_box(services.settings)
@@ -88,6 +95,7 @@ async def replace_credentials(
                 await require_one_key(connection, box)
             version = account.token_version
             if await write.store_tokens(connection, account.account_id, credentials, box, expected_version=version):
+                await note(connection, actor, Change("rotate", KIND, account_id, after=facts(account)))
                 return await _listed_one(connection, account_id)
     raise errors.AccountBusy
 
@@ -106,6 +114,19 @@ def check_replacement(account: Account, credentials: Credentials, imported: NewA
     known, given = account.chatgpt_account_id, imported.chatgpt_account_id
     if known and given and known != given:
         raise AccountInvalid("the file belongs to another ChatGPT account: add that one instead")
+
+
+def facts(account: Account) -> Facts:
+    """What the log of changes keeps of an account."""
+    return {
+        "name": account.name,
+        "kind": account.kind,
+        "base_url": account.base_url,
+        "token_url": account.token_url,
+        "usage_url": account.usage_url,
+        "state": account.state,
+        "is_demo": account.is_demo,
+    }
 
 
 def secret_box(settings: DashboardSettings) -> SecretBox:

@@ -1,4 +1,4 @@
-"""The log of the dashboard's own changes: what the operator did to password, second factor and sessions.
+"""The log of the dashboard's own changes: password, second factor, sessions, upstream accounts, settings.
 
 An entry is written in the transaction of its change, so that neither is there without the other. What the dashboard
 changes in quotad is in quotad's log, under the same name of who.

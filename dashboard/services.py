@@ -54,10 +54,14 @@ def caller_of(request: Request) -> Caller:
     return Caller(address, request.headers.get("user-agent", ""))
 
 
+def actor_of(request: Request) -> str:
+    """Whoever is signed in, as the logs of changes name them."""
+    return operator_at(signed_in(request), caller_of(request))
+
+
 def admin_client(request: Request) -> AdminClient:
     """The admin API of quotad in the name of whoever is signed in."""
-    actor = operator_at(signed_in(request), caller_of(request))
-    return AdminClient(services_of(request).quotad, actor)
+    return AdminClient(services_of(request).quotad, actor_of(request))
 
 
 ServicesNeeded = Annotated[Services, Depends(services_of)]
@@ -65,3 +69,4 @@ SessionNeeded = Annotated[Session, Depends(signed_in)]
 SessionIfAny = Annotated["Session | None", Depends(session_of)]
 CallerKnown = Annotated[Caller, Depends(caller_of)]
 Admin = Annotated[AdminClient, Depends(admin_client)]
+Actor = Annotated[str, Depends(actor_of)]

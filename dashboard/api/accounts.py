@@ -10,7 +10,8 @@ from pydantic import Field
 
 from dashboard import accounts
 from dashboard.api.schema import Answer, FilterText, Input, Moment, Secret
-from dashboard.services import ServicesNeeded
+from dashboard.auth.step_up import STEPPED_UP
+from dashboard.services import Actor, ServicesNeeded
 from proxy.records.accounts import (
     AccountInvalid,
     AccountKind,
@@ -118,8 +119,8 @@ async def list_accounts(services: ServicesNeeded) -> Accounts:
     return Accounts(accounts=[account_answer(one, now) for one in found])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
-async def add_account(body: AddedAccount, services: ServicesNeeded) -> Account:
+@router.post("", status_code=status.HTTP_201_CREATED, dependencies=[STEPPED_UP])
+async def add_account(body: AddedAccount, services: ServicesNeeded, actor: Actor) -> Account:
     """Add an account; the first one ends the demo account. Running proxies follow within a second."""
     with accounts.told():
         new = NewAccount(
@@ -131,43 +132,45 @@ async def add_account(body: AddedAccount, services: ServicesNeeded) -> Account:
             chatgpt_account_id=body.chatgpt_account_id,
             usage_url=body.usage_url,
         )
-    return _shown(await accounts.add(services, new))
+    return _shown(await accounts.add(services, actor, new))
 
 
-@router.post("/import", status_code=status.HTTP_201_CREATED)
-async def import_account(body: ImportedAccount, services: ServicesNeeded) -> Account:
+@router.post("/import", status_code=status.HTTP_201_CREATED, dependencies=[STEPPED_UP])
+async def import_account(body: ImportedAccount, services: ServicesNeeded, actor: Actor) -> Account:
     """Add the account of a Codex `auth.json`; its refresh token works once and is the proxies' from now on."""
     with accounts.told():
         new = account_from_codex(body.auth_json.get_secret_value().encode(), body.name)
-    return _shown(await accounts.add(services, new))
+    return _shown(await accounts.add(services, actor, new))
 
 
 @router.post("/{accountId}/pause")
-async def pause_account(account_id: AccountId, services: ServicesNeeded) -> Account:
+async def pause_account(account_id: AccountId, services: ServicesNeeded, actor: Actor) -> Account:
     """Send nothing more to an account until it is resumed; requests under way finish."""
-    return _shown(await accounts.move(services, account_id, AccountState.PAUSED))
+    return _shown(await accounts.move(services, actor, account_id, AccountState.PAUSED))
 
 
 @router.post("/{accountId}/resume")
-async def resume_account(account_id: AccountId, services: ServicesNeeded) -> Account:
+async def resume_account(account_id: AccountId, services: ServicesNeeded, actor: Actor) -> Account:
     """Use an account again, whatever state it is in."""
-    return _shown(await accounts.move(services, account_id, AccountState.ACTIVE))
+    return _shown(await accounts.move(services, actor, account_id, AccountState.ACTIVE))
 
 
-@router.put("/{accountId}/credentials")
-async def replace_credentials(account_id: AccountId, body: NewCredentials, services: ServicesNeeded) -> Account:
+@router.put("/{accountId}/credentials", dependencies=[STEPPED_UP])
+async def replace_credentials(
+    account_id: AccountId, body: NewCredentials, services: ServicesNeeded, actor: Actor
+) -> Account:
     """Give an account other secrets of the kind that it has; that ends `reauth_required`."""
     auth_json = body.auth_json and body.auth_json.get_secret_value().encode()
     with accounts.told():
         imported = account_from_codex(auth_json, "imported") if auth_json else None
         credentials = imported.credentials if imported else _credentials(body)
-    return _shown(await accounts.replace_credentials(services, account_id, credentials, imported))
+    return _shown(await accounts.replace_credentials(services, actor, account_id, credentials, imported))
 
 
-@router.delete("/{accountId}", status_code=status.HTTP_204_NO_CONTENT)
-async def delete_account(account_id: AccountId, services: ServicesNeeded) -> None:
+@router.delete("/{accountId}", status_code=status.HTTP_204_NO_CONTENT, dependencies=[STEPPED_UP])
+async def delete_account(account_id: AccountId, services: ServicesNeeded, actor: Actor) -> None:
     """Remove an account with its secrets; its request logs stay."""
-    await accounts.remove(services, account_id)
+    await accounts.remove(services, actor, account_id)
 
 
 def account_answer(listed: Listed, now: datetime) -> Account:

@@ -12,6 +12,7 @@ from dashboard.api.limits import GroupLimitStatus, LimitStatus, NewLimit, group_
 from dashboard.api.policies import NewPolicies, Policies
 from dashboard.api.schema import Answer, FilterText, Input, Moment
 from dashboard.api.usage import Usage, UsageAsked, usage_of_keys
+from dashboard.auth.step_up import STEPPED_UP
 from dashboard.errors import RotatedSecretLost, SecretLost
 from dashboard.services import Admin
 from quotad.client.types import UNSET, CreatedKey, KeyDescription
@@ -170,13 +171,13 @@ async def update_api_key(api_key_id: KeyId, body: ApiKeyChanges, admin: Admin) -
     return api_key_answer(await admin.get_api_key(api_key_id))
 
 
-@router.delete("/{apiKeyId}", status_code=status.HTTP_204_NO_CONTENT)
+@router.delete("/{apiKeyId}", status_code=status.HTTP_204_NO_CONTENT, dependencies=[STEPPED_UP])
 async def delete_api_key(api_key_id: KeyId, admin: Admin, etag: FilterText = "") -> None:
     """Delete a key: new requests are refused at once, running ones are still charged."""
     await admin.delete_api_key(api_key_id, etag)
 
 
-@router.post("/{apiKeyId}/rotate")
+@router.post("/{apiKeyId}/rotate", dependencies=[STEPPED_UP])
 async def rotate_api_key(api_key_id: KeyId, body: Rotation, admin: Admin) -> CreatedApiKey:
     """Give a key another secret, which is in this answer only."""
     grace = timedelta(seconds=body.grace_seconds)

@@ -64,7 +64,7 @@ async def list_audit_entries(
     page_token: Annotated[str, Query(alias="pageToken", max_length=PAGE_TOKEN_CHARACTERS_MAX)] = "",
     source: AuditSource = AuditSource.ALL,
 ) -> AuditEntries:
-    """List changes of keys, groups and tokens (quotad's log), of password, second factor and sessions (this one's)."""
+    """List changes: of keys, groups and tokens in quotad's log, of sign-in, accounts and settings in this one's."""
     page = await read_page(services.database, admin, source.sources(), page_token, limit)
     return AuditEntries(entries=[_answer(one) for one in page.entries], next_page_token=page.next_page_token)
 

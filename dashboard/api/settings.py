@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 from fastapi import APIRouter
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard.api.schema import Answer, Input
+from dashboard.audit import Change, Facts, note
+from dashboard.auth.step_up import STEPPED_UP
 from dashboard.errors import InvalidInput, SettingsConflict, SettingsUnreadable
-from dashboard.services import ServicesNeeded
+from dashboard.services import Actor, ServicesNeeded
 from proxy.records import settings as records
 from proxy.records.settings import OperatorSettings, RoutingStrategy, StoredSettings
 
@@ -78,25 +82,37 @@ class NewSettings(Input):
 async def get_settings(services: ServicesNeeded) -> Settings:
     """Read the settings and their version."""
     async with services.database.transaction() as connection:
-        try:
-            stored = await records.read_settings(connection, OperatorSettings())
-        except records.OperatorSettingsInvalid as exc:
-            raise SettingsUnreadable(f"The stored settings cannot be read: {exc}.") from exc
-    return settings_answer(stored)
+        return settings_answer(await _read(connection))
 
 
-@router.put("")
-async def put_settings(body: NewSettings, services: ServicesNeeded) -> Settings:
+@router.put("", dependencies=[STEPPED_UP])
+async def put_settings(body: NewSettings, services: ServicesNeeded, actor: Actor) -> Settings:
     """Replace the settings if nobody else did meanwhile; running proxies follow within a second."""
     value = body.value()
     async with services.database.transaction() as connection:
+        before = await _read(connection)
         try:
             version = await records.write_settings(connection, value, expected_version=body.version)
         except records.OperatorSettingsInvalid as exc:
             raise InvalidInput(f"{exc}.") from exc
         except records.SettingsConflict as exc:
             raise SettingsConflict from exc
+        change = Change("update", "settings", before=facts(before.settings), after=facts(value))
+        await note(connection, actor, change)
     return settings_answer(StoredSettings(value, version))
+
+
+async def _read(connection: AsyncConnection) -> StoredSettings:
+    try:
+        return await records.read_settings(connection, OperatorSettings())
+    except records.OperatorSettingsInvalid as exc:
+        raise SettingsUnreadable(f"The stored settings cannot be read: {exc}.") from exc
+
+
+def facts(settings: OperatorSettings) -> Facts:
+    """What the log of changes keeps of the settings."""
+    shown = records.settings_json(settings)
+    return {**shown, "price_overrides": json.dumps(shown["price_overrides"])}
 
 
 def settings_answer(stored: StoredSettings) -> Settings:

@@ -1,6 +1,7 @@
 """Proof again: what is dangerous needs a password or a code that was shown a short while ago, not hours.
 
-A route that is dangerous takes `SteppedUp` instead of `SessionNeeded`; the page asks and repeats the request by itself.
+A route that is dangerous takes `SteppedUp` instead of `SessionNeeded`, or names `STEPPED_UP` where it needs no session;
+the page asks and repeats the request by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def require_step_up(services: ServicesNeeded, session: SessionNeeded) -> Session
     return session
 
 
-SteppedUp = Annotated[Session, Depends(require_step_up)]
+STEPPED_UP = Depends(require_step_up)
+SteppedUp = Annotated[Session, STEPPED_UP]
 
 
 async def step_up(services: Services, session: Session, password: str | None, given: GivenCode, caller: Caller) -> None:

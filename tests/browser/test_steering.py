@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 from openai import APIStatusError
@@ -11,6 +13,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.browser.conftest import Operator
 from tests.browser.steps import LOGGED_MILLISECONDS, Rule, choose_action, create_key, fill_rule, key_card, respond
+from tests.support.processes import command
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.xdist_group("browser")]
 
@@ -116,6 +119,19 @@ async def test_a_policy_is_set_and_said_in_words(page: Page) -> None:
     await expect(key_card(page, "careful")).to_contain_text("each proxy admits at most 5 requests in 1 min")
 
 
+@pytest.fixture
+def demo_comes_back(operator: Operator) -> Iterator[None]:
+    """The first account ends the demo, which all other tests send their requests to."""
+    environment = operator.stack.environment()
+    accounts = [command("quota-proxy"), "accounts"]
+    listed = subprocess.run([*accounts, "list", "--json"], env=environment, capture_output=True, check=True, timeout=60)
+    [demo] = json.loads(listed.stdout)
+    yield
+    again = [*accounts, "ensure-demo", "--base-url", demo["base_url"]]
+    subprocess.run(again, env=environment, capture_output=True, check=True, timeout=60)
+
+
+@pytest.mark.usefixtures("demo_comes_back")
 async def test_an_account_is_imported_paused_signed_in_again_and_removed(page: Page) -> None:
     await page.goto("/accounts")
     await page.get_by_role("button", name="Add account").click()

@@ -22,9 +22,7 @@ OUTSIDE_THE_API = {("GET", "/healthz"), ("GET", "/openapi.json"), ("HEAD", "/ope
 def served() -> list[tuple[str, str]]:
     """Method and path of everything that is routed, with an id in place of each parameter."""
     return [
-        (method, filled(route.path))
-        for route in _routes(create_api().routes)
-        for method in sorted(route.methods or ())
+        (method, filled(route.path)) for route in _routes(create_api().routes) for method in sorted(route.methods or ())
     ]
 
 

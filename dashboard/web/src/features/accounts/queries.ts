@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import type { Account, AddedAccount, ImportedAccount, NewCredentials } from "@/api/schema.gen";
+import { useStepUp } from "@/features/step-up/StepUp";
 
 const QUERY_KEY = ["accounts"];
 
@@ -56,8 +57,9 @@ export function useDeleteAccount() {
 
 function useAccountChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   const queryClient = useQueryClient();
+  const stepUp = useStepUp();
   return useMutation({
-    mutationFn: change,
+    mutationFn: (input: Input) => stepUp(() => change(input)),
     // What was sent may be a secret: it is not kept once the dialog is closed.
     gcTime: 0,
     onSettled: () => queryClient.invalidateQueries({ queryKey: QUERY_KEY }),

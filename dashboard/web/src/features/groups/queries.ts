@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import type { Group, GroupChanges, NewGroup } from "@/api/schema.gen";
+import { useStepUp } from "@/features/step-up/StepUp";
 
 const QUERY_KEY = ["groups"];
 /** A key shows its groups' names and limits. */
@@ -50,8 +51,9 @@ export function useDeleteGroup() {
 
 function useGroupChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   const queryClient = useQueryClient();
+  const stepUp = useStepUp();
   return useMutation({
-    mutationFn: change,
+    mutationFn: (input: Input) => stepUp(() => change(input)),
     onSettled: () =>
       Promise.all([
         queryClient.invalidateQueries({ queryKey: QUERY_KEY }),

@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import type { ApiKey, ApiKeyChanges, NewApiKey } from "@/api/schema.gen";
+import { useStepUp } from "@/features/step-up/StepUp";
 
 const QUERY_KEY = ["api-keys"];
 
@@ -59,8 +60,9 @@ export function useDeleteKey() {
 
 function useKeyChange<Input, Output>(change: (input: Input) => Promise<Output>) {
   const queryClient = useQueryClient();
+  const stepUp = useStepUp();
   return useMutation({
-    mutationFn: change,
+    mutationFn: (input: Input) => stepUp(() => change(input)),
     onSettled: () => queryClient.invalidateQueries({ queryKey: QUERY_KEY }),
   });
 }

@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import type { NewSettings } from "@/api/schema.gen";
+import { useStepUp } from "@/features/step-up/StepUp";
 
 const QUERY_KEY = ["settings"];
 
@@ -12,8 +13,10 @@ export const settingsQuery = queryOptions({
 /** The settings carry the version that they were made from, so that nobody's edit is undone unseen. */
 export function usePutSettings() {
   const queryClient = useQueryClient();
+  const stepUp = useStepUp();
   return useMutation({
-    mutationFn: async (settings: NewSettings) => body(await api.PUT("/api/settings", { body: settings })),
+    mutationFn: (settings: NewSettings) =>
+      stepUp(async () => body(await api.PUT("/api/settings", { body: settings }))),
     onSettled: () => queryClient.invalidateQueries({ queryKey: QUERY_KEY }),
   });
 }
