@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -18,7 +18,22 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from dashboard import failures
-from dashboard.api import accounts, api_keys, audit, auth, groups, health, request_logs, sessions, settings, totp
+from dashboard.api import (
+    accounts,
+    api_keys,
+    audit,
+    auth,
+    events,
+    groups,
+    health,
+    rate_limits,
+    refusals,
+    request_logs,
+    reservations,
+    sessions,
+    settings,
+    totp,
+)
 from dashboard.api.schema import ErrorAnswer
 from dashboard.auth import cookies
 from dashboard.auth.bootstrap import BootstrapToken
@@ -26,10 +41,13 @@ from dashboard.auth.guard import Guard
 from dashboard.auth.passwords import Passwords
 from dashboard.config import DashboardSettings
 from dashboard.database import Database
-from dashboard.errors import DashboardError, DatabaseUnavailable
+from dashboard.errors import DashboardError, DatabaseUnavailable, ExportsBusy
 from dashboard.headers import SecurityHeaders
+from dashboard.live import Live
 from dashboard.page import BUILT_PAGE, Page
 from dashboard.services import Services
+from dashboard.turns import Turns
+from dashboard.watch import Watch
 from quotad.client.connection import Connection
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
@@ -44,11 +62,15 @@ BEHIND_SIGN_IN: tuple[APIRouter, ...] = (
     totp.router,
     sessions.router,
     request_logs.router,
+    refusals.router,
+    reservations.router,
+    rate_limits.router,
     api_keys.router,
     groups.router,
     accounts.router,
     audit.router,
     settings.router,
+    events.router,
 )
 
 
@@ -115,7 +137,11 @@ async def open_services(settings: DashboardSettings) -> AsyncIterator[Services]:
     Raises `SecretKeyUnusable`, and what `open_database` raises.
     """
     key = load_key(settings.key_file, settings.secret_key.get_secret_value(), setting="DASHBOARD_SECRET_KEY")
-    async with open_database(settings) as database, _quotad(settings) as quotad:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings))
+        quotad = await stack.enter_async_context(_quotad(settings))
+        live = Live(Watch(database, quotad).look, settings.event_streams_max, settings.event_watch_seconds)
+        stack.push_async_callback(live.close)
         yield Services(
             settings=settings,
             database=database,
@@ -123,6 +149,8 @@ async def open_services(settings: DashboardSettings) -> AsyncIterator[Services]:
             passwords=Passwords(PasswordHasher(), settings.hashes_max),
             bootstrap=BootstrapToken.given_or_new(settings.bootstrap_token.get_secret_value()),
             sealer=Sealer(*key),
+            export_turns=Turns(settings.exports_max, ExportsBusy),
+            live=live,
         )
 
 

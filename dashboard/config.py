@@ -83,6 +83,16 @@ class DashboardSettings(HttpServiceSettings):
     """The largest body is a key with 64 limits and 64 models of 256 bytes."""
     body_seconds_max: Seconds = 10.0
     """From a request's head to the end of its small body."""
+    exports_max: Count = 2
+    """Tables that are written out at a time; each keeps a connection busy."""
+    export_seconds_max: Seconds = 3600.0
+    """One export, however slowly it is read; then it is cut off."""
+    event_streams_max: Count = 32
+    """Live pages that are open at a time; further ones poll."""
+    event_watch_seconds: Seconds = 1.0
+    """Between two looks for changes while any live page is open."""
+    event_heartbeat_seconds: Seconds = 10.0
+    """A live page hears at least this often, and its session is checked as often."""
     stop_seconds: Seconds = 5.0
     """How long running requests may take after the service was told to stop."""
 

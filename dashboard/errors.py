@@ -32,6 +32,8 @@
     ├── BodyTooLarge           413  body_too_large
     ├── BodyNotJson            415  body_not_json
     ├── TooManyAttempts        429  too_many_attempts     with Retry-After
+    ├── ExportsBusy            429  exports_busy          with Retry-After
+    ├── StreamsBusy            429  streams_busy          with Retry-After
     ├── InternalError          500  internal_error        a defect; the log has it
     ├── SecretLost             503  secret_lost           a key was made, the answer with its secret was lost
     ├── TotpUnreadable         503  totp_unreadable       its secret was encrypted with another key
@@ -325,6 +327,28 @@ class TooManyAttempts(DashboardError):
     def __init__(self, retry_seconds: float) -> None:
         seconds = max(1, math.ceil(retry_seconds))
         super().__init__(f"Too many attempts. Try again in {seconds} seconds.", headers={"Retry-After": str(seconds)})
+
+
+class ExportsBusy(DashboardError):
+    """As many exports run as are allowed at a time."""
+
+    status = 429
+    code = "exports_busy"
+
+    def __init__(self) -> None:
+        retry = {"Retry-After": str(RETRY_SECONDS)}
+        super().__init__("Other exports are under way: wait until they are done.", headers=retry)
+
+
+class StreamsBusy(DashboardError):
+    """As many event streams are open as are allowed."""
+
+    status = 429
+    code = "streams_busy"
+
+    def __init__(self) -> None:
+        retry = {"Retry-After": str(RETRY_SECONDS)}
+        super().__init__("Too many live pages are open: close one, or poll.", headers=retry)
 
 
 class InternalError(DashboardError):

@@ -95,7 +95,7 @@ def from_quotad(error: quotad.QuotaError | OutcomeUnknown) -> DashboardError:
             return GroupNotEmpty()
         case quotad.GroupTreeInvalid(message=message):
             return GroupTreeInvalid(f"{message[:1].upper()}{message[1:]}.")
-        case quotad.ResourceNotFound(message=message):
+        case quotad.ResourceNotFound(message=message) | quotad.ReservationNotFound(message=message):
             return ResourceNotFound(message)
         case quotad.Unavailable() | OutcomeUnknown():
             log.warning("quotad unavailable", error=str(error))

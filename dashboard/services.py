@@ -14,6 +14,8 @@ from dashboard.auth.sessions import Caller, Session
 from dashboard.config import DashboardSettings
 from dashboard.database import Database
 from dashboard.errors import NotSignedIn
+from dashboard.live import Live
+from dashboard.turns import Turns
 from quotad.client.admin import AdminClient
 from quotad.client.connection import Connection
 from servicekit.sealing import Sealer
@@ -29,6 +31,8 @@ class Services:
     passwords: Passwords
     bootstrap: BootstrapToken
     sealer: Sealer
+    export_turns: Turns
+    live: Live
 
 
 def services_of(request: Request) -> Services:

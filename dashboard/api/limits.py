@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from dashboard.api.schema import Answer, Input, Moment
 from quotad.client.types import Enforcement, Limit, Window, WindowKind
+from quotad.client.types import LimitOwner as LimitOwnerValue
 from quotad.client.types import LimitStatus as LimitStatusValue
 
 WindowText = Annotated[
@@ -35,6 +36,14 @@ class NewLimit(Input):
             model_pattern=self.model_pattern,
             enforcement=self.enforcement,
         )
+
+
+class LimitOwner(Answer):
+    """The key or the group that a limit is set on."""
+
+    kind: Literal["api_key", "group"]
+    id: str
+    name: str
 
 
 class LimitStatus(Answer):
@@ -93,3 +102,9 @@ def _fields(status: LimitStatusValue) -> dict[str, Any]:
         "window_start": status.window_start,
         "reset_time": status.reset_time,
     }
+
+
+def owner_answer(owner: LimitOwnerValue) -> LimitOwner:
+    if owner.group_id:
+        return LimitOwner(kind="group", id=owner.group_id, name=owner.name)
+    return LimitOwner(kind="api_key", id=owner.api_key_id, name=owner.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, SecretStr, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -83,3 +83,12 @@ class ErrorAnswer(Answer):
     """The body of every answer that is not a success."""
 
     error: ErrorDetail
+
+
+NO_OTHER_ANSWER: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Why there is no other answer",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}},
+    }
+}
+"""For `responses` of a route whose success is not JSON: its errors are."""

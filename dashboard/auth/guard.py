@@ -37,7 +37,8 @@ class Guard:
             except DashboardError as exc:
                 await error_response(exc)(scope, receive, send)
                 return
-            receive = within(services_of(Request(scope)).settings.body_seconds_max, receive)
+            if scope["method"] not in csrf.SAFE_METHODS:
+                receive = within(services_of(Request(scope)).settings.body_seconds_max, receive)
         await self._app(scope, receive, send)
 
 

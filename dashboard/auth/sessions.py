@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dashboard.tables import sessions, totp
@@ -182,6 +182,13 @@ async def revoke_other_sessions(connection: AsyncConnection, session: Session) -
     """End all but this one; returns their short ids."""
     others = delete(sessions).where(sessions.c.session_hash != session.session_hash)
     return list((await connection.execute(others.returning(_short_id()))).scalars())
+
+
+async def is_in_force(connection: AsyncConnection, session_hash: bytes, idle_seconds: float) -> bool:
+    """Whether a session goes on; to ask does not keep it from idling out."""
+    is_it = sessions.c.session_hash == session_hash
+    found = await connection.execute(select(literal(1)).where(is_it, ~_has_ended(idle_seconds)))
+    return found.first() is not None
 
 
 async def end_session(connection: AsyncConnection, session: Session) -> None:

@@ -44,6 +44,7 @@ async def _serve(settings: DashboardSettings) -> None:
             log.info("dashboard started", listen=address_of(listener), metrics_listen=address_of(metrics[1]))
             await stopped.wait()
             log.info("dashboard stopping")
+            await services.live.close()  # its streams would otherwise be waited for
     log.info("dashboard stopped")
 
 

@@ -60,3 +60,10 @@ def _row(row: RowMapping) -> RequestLogRow:
     values = {name: row[name] for name in ROW_FIELDS}
     values["attempts"] = tuple(AttemptRow(**attempt) for attempt in values["attempts"])
     return RequestLogRow(**values)
+
+
+async def newest_request_log(connection: AsyncConnection) -> str | None:
+    """The id of the row that an unfiltered list begins with; None while the log is empty."""
+    newest = select(request_logs.c.request_log_id).order_by(*NEWEST_FIRST).limit(1)
+    found: str | None = (await connection.execute(newest)).scalar()
+    return found
