@@ -50,7 +50,7 @@ async def test_an_ended_session_leads_back_to_the_sign_in(page: Page) -> None:
     await page.goto("/accounts")
     await expect(page.get_by_role("row", name="demo")).to_contain_text("Active")
     await page.context.clear_cookies()
-    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=20_000)
 
 
 async def test_a_narrow_and_dark_screen_has_everything(page: Page) -> None:

@@ -3,6 +3,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  lazyRouteComponent,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
@@ -16,8 +17,13 @@ import { auditSearch } from "@/features/audit/search";
 import { GroupsPage } from "@/features/groups/GroupsPage";
 import { KeysPage } from "@/features/keys/KeysPage";
 import { keySearch } from "@/features/keys/search";
+import { LimitsPage } from "@/features/limits/LimitsPage";
+import { limitSearch } from "@/features/limits/search";
+import { refusalSearch } from "@/features/refusals/search";
 import { RequestsPage } from "@/features/requests/RequestsPage";
 import { requestSearch, withoutDefaults } from "@/features/requests/search";
+import { ReservationsPage } from "@/features/reservations/ReservationsPage";
+import { reservationSearch } from "@/features/reservations/search";
 import { SecurityPage } from "@/features/security/SecurityPage";
 import { FirstStartPage } from "@/features/session/FirstStartPage";
 import { requireNoPassword, requireSession, requireSignedOut } from "@/features/session/guards";
@@ -87,12 +93,46 @@ const audit = createRoute({
 
 const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: SettingsPage });
 
+const refusals = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/refusals",
+  validateSearch: refusalSearch,
+  component: lazyRouteComponent(() => import("@/features/refusals/RefusalsPage"), "RefusalsPage"),
+});
+
+const limits = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/limits",
+  validateSearch: limitSearch,
+  component: LimitsPage,
+});
+
+const reservations = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/reservations",
+  validateSearch: reservationSearch,
+  component: ReservationsPage,
+});
+
 const unknown = createRoute({ getParentRoute: () => signedIn, path: "$", component: NotFoundPage });
 
 const routeTree = root.addChildren([
   firstStart,
   signIn,
-  signedIn.addChildren([home, requests, keys, groups, accounts, settings, security, audit, unknown]),
+  signedIn.addChildren([
+    home,
+    requests,
+    refusals,
+    limits,
+    reservations,
+    keys,
+    groups,
+    accounts,
+    settings,
+    security,
+    audit,
+    unknown,
+  ]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,13 +1,14 @@
 import { Button, Tooltip } from "@mantine/core";
 import { IconPlayerPause, IconPlayerPlay } from "@tabler/icons-react";
-import { usePolling } from "@/lib/polling";
+import { POLL_SECONDS, usePolling } from "@/lib/polling";
 
 /** Holds every page still, or lets it follow what happens. */
 export function PollingButton() {
-  const { paused, toggle } = usePolling();
+  const { paused, toggle, live } = usePolling();
   const Icon = paused ? IconPlayerPlay : IconPlayerPause;
+  const hint = live ? "Follows every change; stop it" : `Asks every ${POLL_SECONDS} seconds; stop it`;
   return (
-    <Tooltip label={paused ? "Refresh every 5 seconds again" : "Stop refreshing"}>
+    <Tooltip label={paused ? "Follow what happens again" : hint}>
       <Button
         size="compact-sm"
         variant={paused ? "light" : "subtle"}

@@ -2,10 +2,13 @@ import { AppShell, Burger, Button, Group, NavLink, Stack } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import {
   IconAdjustments,
+  IconBan,
   IconFolders,
+  IconGauge,
   IconHistory,
   IconKey,
   IconListDetails,
+  IconLock,
   IconLogout,
   IconServer2,
   IconShieldLock,
@@ -15,10 +18,14 @@ import { Brand } from "@/components/Brand";
 import { ColorSchemeMenu } from "@/components/ColorSchemeMenu";
 import { PollingButton } from "@/components/PollingButton";
 import { useSignOut } from "@/features/session/session";
+import { useChanges } from "@/lib/useChanges";
 import { HEADER_PIXELS } from "@/theme";
 
 const PAGES = [
   { to: "/requests", label: "Requests", icon: IconListDetails },
+  { to: "/refusals", label: "Refusals", icon: IconBan },
+  { to: "/limits", label: "Rate limits", icon: IconGauge },
+  { to: "/reservations", label: "Reservations", icon: IconLock },
   { to: "/keys", label: "Keys", icon: IconKey },
   { to: "/groups", label: "Groups", icon: IconFolders },
   { to: "/accounts", label: "Accounts", icon: IconServer2 },
@@ -30,6 +37,7 @@ const PAGES = [
 /** The frame of every page behind the sign-in. */
 export function Shell() {
   const [opened, menu] = useDisclosure(false);
+  useChanges();
   return (
     <AppShell
       header={{ height: HEADER_PIXELS }}

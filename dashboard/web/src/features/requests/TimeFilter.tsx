@@ -3,8 +3,9 @@ import { DateTimePicker } from "@mantine/dates";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown, IconClock } from "@tabler/icons-react";
 import dayjs from "dayjs";
-import { RANGE_NAMES, RANGES, type RequestSearch } from "@/features/requests/search";
+import type { RequestSearch } from "@/features/requests/search";
 import { localClock, localDay } from "@/lib/format";
+import { RANGE_NAMES, RANGES } from "@/lib/timeRange";
 
 type Props = { search: RequestSearch; change: (changes: Partial<RequestSearch>) => void };
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { RequestLog } from "@/api/schema.gen";
+import { RANGE_NAMES, RANGES } from "@/lib/timeRange";
 
 type Status = RequestLog["status"];
 
@@ -16,18 +17,6 @@ function isStatus(word: string): word is Status {
   return (STATUSES as readonly string[]).includes(word);
 }
 
-/** Ranges that end now; in the address they stay relative, so that a bookmarked page stays live. */
-export const RANGES = {
-  "15m": { label: "Last 15 minutes", seconds: 900 },
-  "1h": { label: "Last hour", seconds: 3600 },
-  "6h": { label: "Last 6 hours", seconds: 21_600 },
-  "24h": { label: "Last 24 hours", seconds: 86_400 },
-  "7d": { label: "Last 7 days", seconds: 604_800 },
-  "30d": { label: "Last 30 days", seconds: 2_592_000 },
-} as const;
-
-export type RangeName = keyof typeof RANGES;
-export const RANGE_NAMES = Object.keys(RANGES) as RangeName[];
 export const PAGE_SIZES = [25, 50, 100, 200] as const;
 const PAGE_SIZE = 50;
 
