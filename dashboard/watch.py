@@ -10,6 +10,7 @@ from dashboard.errors import DatabaseUnavailable
 from dashboard.live import Kind, Prints
 from proxy.records import read
 from proxy.records.log_pages import newest_request_log
+from proxy.records.usage_samples import latest_by_account
 from quotad.client.admin import AdminClient
 from quotad.client.connection import Connection
 from quotad.client.types import OutcomeUnknown
@@ -53,8 +54,9 @@ class Watch:
             async with self._database.transaction() as connection:
                 newest = await newest_request_log(connection)
                 accounts = await read.list_accounts(connection)
+                usages = await latest_by_account(connection)
         except DatabaseUnavailable:
             return {}
         now = datetime.now(UTC)
         standing = tuple((account, account.state_at(now)) for account in accounts)
-        return {Kind.REQUESTS: newest, Kind.ACCOUNTS: standing}
+        return {Kind.REQUESTS: newest, Kind.ACCOUNTS: (standing, usages)}

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 from proxy.http.headers import limit_headers
+from proxy.records import write
+from proxy.records.accounts import ApiKeyCredentials, NewAccount
+from proxy.records.secrets import load_secret_box
+from proxy.records.usage import AccountUsage, SampleSource, WindowUsage
+from proxy.records.usage_samples import insert_samples
 from quotad.client.types import Enforcement, Limit, Window, WindowKind
 from tests.dashboard.operating import Operating
 from tests.dashboard.world import code_of
@@ -51,3 +59,23 @@ async def test_the_headers_of_no_key_are_not_found(scene: Operating) -> None:
     answer = await scene.operator.get("/api/rate-limits/headers?apiKeyId=none")
     assert code_of(answer) == (404, "resource_not_found")
     assert code_of(await scene.operator.get("/api/rate-limits/headers")) == (400, "invalid_request")
+
+
+async def test_accounts_windows_are_told_with_the_age_of_their_sample(scene: Operating, tmp_path: Path) -> None:
+    """U3"""
+    now = datetime.now(UTC)
+    primary = WindowUsage(40.0, 300, now + timedelta(hours=1), now - timedelta(minutes=2), SampleSource.HEADERS)
+    over = WindowUsage(90.0, None, now - timedelta(minutes=1), now - timedelta(hours=1), SampleSource.FETCH)
+    added = NewAccount("mine", "https://api.openai.com/v1", ApiKeyCredentials("sk-1"))
+    async with scene.dashboard.services.database.transaction() as connection:
+        account_id = await write.add_account(connection, added, load_secret_box(tmp_path / "key"))
+        await insert_samples(connection, account_id, AccountUsage(primary=primary, secondary=over))
+    first, second = (await scene.get("/api/rate-limits"))["accountWindows"]
+    assert (first["accountName"], first["window"], first["usedPercent"], first["windowSeconds"]) == (
+        "mine",
+        "primary",
+        40.0,
+        18_000,
+    )
+    assert 120 <= first["ageSeconds"] < 180
+    assert (second["window"], second["usedPercent"], second["windowSeconds"]) == ("secondary", 0.0, None)
