@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import StreamingResponse
 
 from dashboard.api.schema import Answer, FilterText, Input, Moment
+from dashboard.auth.step_up import SteppedUp
 from dashboard.export import FILES, PAGE_ROWS, Export, Format, Page, Turn, export
 from dashboard.key_names import KeyNames
 from dashboard.services import Admin, ServicesNeeded
@@ -137,7 +138,9 @@ async def export_reservations(
 
 
 @router.post("/{reservationId}/force-release")
-async def force_release(reservation_id: ReservationId, body: ForcedRelease, admin: Admin) -> ReleasedReservation:
+async def force_release(
+    reservation_id: ReservationId, body: ForcedRelease, admin: Admin, _proven: SteppedUp
+) -> ReleasedReservation:
     """Give an open hold back; what its request used and reports later is still charged. Kept in quotad's audit log."""
     forced = await admin.force_release(reservation_id, reason=body.reason)
     reservation = forced.reservation

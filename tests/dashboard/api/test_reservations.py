@@ -6,8 +6,9 @@ import csv
 import io
 import json
 
-from tests.dashboard.operating import Operating
+from tests.dashboard.operating import Operating, operating
 from tests.dashboard.world import Dashboard, code_of
+from tests.support.daemons import quotad
 
 
 async def test_open_holds_are_listed_with_age_key_and_amounts(scene: Operating) -> None:
@@ -69,6 +70,15 @@ async def test_nothing_is_given_back_without_reason_and_confirmation(scene: Oper
     answer = await scene.operator.post("/api/reservations/r-1/force-release", json=long)
     assert answer.json()["error"]["field"] == "reason"
     assert len((await scene.get("/api/reservations"))["reservations"]) == 1
+
+
+async def test_a_hold_is_given_back_only_by_who_has_just_shown_who_they_are(database_url: str) -> None:
+    async with quotad(database_url) as daemon, operating(daemon, database_url, step_up_seconds=0.001) as scene:
+        await scene.reserve(await scene.key("alice"), "r-1", total_tokens=300)
+        body = {"reason": "stuck", "confirmed": True}
+        answer = await scene.operator.post("/api/reservations/r-1/force-release", json=body)
+        assert code_of(answer) == (403, "step_up_required")
+        assert len((await scene.get("/api/reservations"))["reservations"]) == 1
 
 
 async def test_what_does_not_exist_and_what_is_wrong_is_named(scene: Operating) -> None:
