@@ -149,10 +149,15 @@ class RefusalRow(Answer):
 @router.get("")
 async def list_refusals(query: Annotated[RefusalFilters, Query()], admin: Admin) -> Refusals:
     """List the limits that refused, with how often, whom, and samples that say when it fits."""
+    return await read_refusals(admin, query, LIMITS_MAX)
+
+
+async def read_refusals(admin: AdminClient, query: RefusalFilters, limits_max: int) -> Refusals:
+    """The limits that refused most. Raises `InvalidInput`, and what quotad raises."""
     since, until = query.range()
     counts, is_complete = await _counts(admin, query, since, until)
     found = refusing.by_limit(counts, since, until)
-    shown = found[:LIMITS_MAX]
+    shown = found[:limits_max]
     statuses = await refusing.statuses(admin, shown)
     names = KeyNames(admin)
     await names.load(refusing.key_ids(shown))

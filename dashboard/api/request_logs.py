@@ -5,13 +5,16 @@ Filters of the list and of its facets are two types: facets know no status, so a
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
+from starlette.responses import StreamingResponse
 
 from dashboard.api.schema import Answer, FilterText, Moment
+from dashboard.export import FILES, PAGE_ROWS, Export, Format, Page, Turn, export
 from dashboard.services import ServicesNeeded
 from proxy.records import log_pages
 from proxy.records.log_options import request_log_options
@@ -60,14 +63,12 @@ class FacetQuery(BaseModel):
         )
 
 
-class ListQuery(FacetQuery):
-    """What narrows the list, and which page of it is asked for."""
+class ListFilterQuery(FacetQuery):
+    """What narrows the list."""
 
     status: Annotated[list[RequestStatus], Field(max_length=VALUES_MAX)] = Field(
         default=[], description="Any of these outcomes."
     )
-    limit: int = Field(default=25, ge=1, le=LIMIT_MAX)
-    offset: int = Field(default=0, ge=0, le=OFFSET_MAX)
 
     def list_filters(self) -> ListFilters:
         return ListFilters(
@@ -79,6 +80,13 @@ class ListQuery(FacetQuery):
             models=tuple(self.model),
             statuses=tuple(self.status),
         )
+
+
+class ListQuery(ListFilterQuery):
+    """What narrows the list, and which page of it is asked for."""
+
+    limit: int = Field(default=25, ge=1, le=LIMIT_MAX)
+    offset: int = Field(default=0, ge=0, le=OFFSET_MAX)
 
 
 class Attempt(Answer):
@@ -174,6 +182,22 @@ async def list_request_logs(query: Annotated[ListQuery, Query()], services: Serv
     )
 
 
+@router.get("/export", response_class=StreamingResponse, responses=FILES, dependencies=[Turn])
+async def export_request_logs(
+    query: Annotated[ListFilterQuery, Query()], form: Format, services: ServicesNeeded
+) -> Export:
+    """The log under the filters as a file, newest first."""
+
+    async def read_page(token: str) -> Page[RequestLog]:
+        async with services.database.transaction() as connection:
+            rows = await log_pages.list_rows_after(connection, query.list_filters(), _place(token), PAGE_ROWS)
+        last = rows[-1] if len(rows) == PAGE_ROWS else None
+        following = f"{last.start_time.isoformat()} {last.request_log_id}" if last else ""
+        return [request_log_answer(row) for row in rows], following
+
+    return await export(read_page, RequestLog, form, "requests", services.settings.export_seconds_max)
+
+
 @router.get("/options")
 async def get_request_log_options(query: Annotated[FacetQuery, Query()], services: ServicesNeeded) -> RequestLogOptions:
     """List what can be filtered by under the other filters; a status never narrows its own facet and is ignored."""
@@ -185,6 +209,13 @@ async def get_request_log_options(query: Annotated[FacetQuery, Query()], service
         models=list(found.models),
         statuses=list(found.statuses),
     )
+
+
+def _place(token: str) -> log_pages.Place | None:
+    if not token:
+        return None
+    start_time, request_log_id = token.split()
+    return log_pages.Place(datetime.fromisoformat(start_time), request_log_id)
 
 
 def request_log_answer(row: RequestLogRow) -> RequestLog:

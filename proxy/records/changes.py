@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import cast
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 
 class Channel(StrEnum):
@@ -81,3 +82,13 @@ async def listening(engine: AsyncEngine) -> AsyncIterator[Changes]:
         finally:
             driver.remove_termination_listener(on_loss)
             await connection.invalidate()  # rather than hand a listening connection back to the pool
+
+
+async def listening_proxies(connection: AsyncConnection) -> int:
+    """How many proxies hear of changes: each keeps one connection that has done nothing but begin to listen."""
+    statement = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = 'quota-proxy' AND query LIKE 'LISTEN %'"
+    )
+    found: int = (await connection.execute(statement)).scalar_one()
+    return found

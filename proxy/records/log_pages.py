@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import RowMapping, Select, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.log_filters import plan_by_values, row_conditions, stretches
 from proxy.records.log_search import search
 from proxy.records.log_spans import place
+from proxy.records.log_text import match_text
 from proxy.records.request_logs import SEARCH_TOTAL_MAX, AttemptRow, ListFilters, RequestLogPage, RequestLogRow
-from proxy.records.tables import request_logs
+from proxy.records.tables import NEWEST_FIRST, request_logs
 
 ROW_FIELDS = tuple(field.name for field in fields(RequestLogRow))
 ROW_COLUMNS = tuple(request_logs.c[name] for name in ROW_FIELDS)
+
+
+class Place(NamedTuple):
+    """A row's place in the order of the list."""
+
+    start_time: datetime
+    id: str
 
 
 async def list_request_logs(
@@ -36,6 +45,28 @@ async def list_request_logs(
         matching = select(*ROW_COLUMNS).where(*row_conditions(filters, where.low, where.high))
         rows = await _newest(connection, matching, limit, where.offset)
     return RequestLogPage(rows, sum(stretch.row_count for stretch in found), True)
+
+
+async def list_rows_after(
+    connection: AsyncConnection, filters: ListFilters, after: Place | None, limit: int
+) -> tuple[RequestLogRow, ...]:
+    """The newest rows under the filters, or those that follow one in that order: to read a log piece by piece."""
+    await plan_by_values(connection)
+    conditions = row_conditions(filters, filters.since, filters.until)
+    if filters.search:
+        conditions.append((await match_text(connection, filters.search)).condition())
+    if after is not None:
+        logs = request_logs.c
+        last = tuple_(literal(after.start_time, logs.start_time.type), literal(after.id, logs.request_log_id.type))
+        conditions += [tuple_(logs.start_time, logs.request_log_id) < last, logs.start_time <= after.start_time]
+    return await _newest(connection, select(*ROW_COLUMNS).where(*conditions), limit, 0)
+
+
+async def newest_request_log(connection: AsyncConnection) -> str | None:
+    """The id of the row that an unfiltered list begins with; None while the log is empty."""
+    newest = select(request_logs.c.request_log_id).order_by(*NEWEST_FIRST).limit(1)
+    found: str | None = (await connection.execute(newest)).scalar()
+    return found
 
 
 async def _searched_page(connection: AsyncConnection, filters: ListFilters, limit: int, offset: int) -> RequestLogPage:
@@ -60,10 +91,3 @@ def _row(row: RowMapping) -> RequestLogRow:
     values = {name: row[name] for name in ROW_FIELDS}
     values["attempts"] = tuple(AttemptRow(**attempt) for attempt in values["attempts"])
     return RequestLogRow(**values)
-
-
-async def newest_request_log(connection: AsyncConnection) -> str | None:
-    """The id of the row that an unfiltered list begins with; None while the log is empty."""
-    newest = select(request_logs.c.request_log_id).order_by(*NEWEST_FIRST).limit(1)
-    found: str | None = (await connection.execute(newest)).scalar()
-    return found

@@ -55,7 +55,7 @@ async def operator(stack: RunningStack, browser: Browser) -> Operator:
         await fill_first_start(page, "not-the-token")
         await expect(page.get_by_role("alert")).to_be_visible()
         await fill_first_start(page, token[1])
-        await expect(page.get_by_role("heading", name="Requests")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         return Operator(stack, await page.context.storage_state())
 
 

@@ -80,3 +80,22 @@ async def test_a_table_is_taken_away_as_a_file(page: Page, operator: Operator, t
     await (await started.value).save_as(file)
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"), newline="")))
     assert {"total_tokens", "requests"} <= {row["metric"] for row in rows}
+
+
+async def test_the_overview_tells_in_one_look_and_keeps_its_range_in_the_address(
+    page: Page, operator: Operator
+) -> None:
+    secret = await create_key(page, "looked-at", Rule(1, "Requests", "per day"))
+    await respond(operator.proxy, secret)
+    with pytest.raises(APIStatusError):
+        await respond(operator.proxy, secret)
+    await page.goto("/?")
+    await page.wait_for_url("**/overview")
+    refusing = page.get_by_role("region", name="Refusing at present")
+    await expect(refusing).to_contain_text("looked-at", timeout=LOGGED_MILLISECONDS)
+    await expect(page.get_by_role("list", name="Health")).to_contain_text("proxies: 2 follow changes")
+    await expect(page.get_by_role("region", name="Requests").locator("svg").first).to_be_visible()
+    await page.get_by_text("1 h", exact=True).click()
+    await page.wait_for_url("**/overview?range=1h")
+    await page.reload()
+    await expect(page.get_by_role("radio", name="1 h")).to_be_checked()

@@ -36,7 +36,7 @@ async def test_the_first_start_is_over_once_there_is_a_password(stranger: Page) 
 async def test_after_signing_in_nobody_is_led_to_another_host(stranger: Page) -> None:
     await stranger.goto("/sign-in?next=//example.com/")
     await sign_in(stranger, PASSWORD)
-    await expect(stranger.get_by_role("heading", name="Requests")).to_be_visible()
+    await expect(stranger.get_by_role("heading", name="Overview")).to_be_visible()
 
 
 async def test_an_unknown_address_says_so(page: Page) -> None:

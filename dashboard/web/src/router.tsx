@@ -30,6 +30,7 @@ import { requireNoPassword, requireSession, requireSignedOut } from "@/features/
 import { SignInPage } from "@/features/session/SignInPage";
 import { SettingsPage } from "@/features/settings/SettingsPage";
 import { parseSearchParams, stringifySearchParams } from "@/lib/searchParams";
+import { rangeSearch } from "@/lib/timeRange";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet });
 
@@ -59,7 +60,7 @@ const home = createRoute({
   getParentRoute: () => signedIn,
   path: "/",
   beforeLoad: () => {
-    throw redirect({ to: "/requests", replace: true });
+    throw redirect({ to: "/overview", replace: true });
   },
 });
 
@@ -93,6 +94,13 @@ const audit = createRoute({
 
 const settings = createRoute({ getParentRoute: () => signedIn, path: "/settings", component: SettingsPage });
 
+const overview = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/overview",
+  validateSearch: rangeSearch,
+  component: lazyRouteComponent(() => import("@/features/overview/OverviewPage"), "OverviewPage"),
+});
+
 const refusals = createRoute({
   getParentRoute: () => signedIn,
   path: "/refusals",
@@ -121,6 +129,7 @@ const routeTree = root.addChildren([
   signIn,
   signedIn.addChildren([
     home,
+    overview,
     requests,
     refusals,
     limits,

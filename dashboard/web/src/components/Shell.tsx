@@ -7,6 +7,7 @@ import {
   IconGauge,
   IconHistory,
   IconKey,
+  IconLayoutDashboard,
   IconListDetails,
   IconLock,
   IconLogout,
@@ -22,6 +23,7 @@ import { useChanges } from "@/lib/useChanges";
 import { HEADER_PIXELS } from "@/theme";
 
 const PAGES = [
+  { to: "/overview", label: "Overview", icon: IconLayoutDashboard },
   { to: "/requests", label: "Requests", icon: IconListDetails },
   { to: "/refusals", label: "Refusals", icon: IconBan },
   { to: "/limits", label: "Rate limits", icon: IconGauge },

@@ -2,6 +2,7 @@ import { Box, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { RequestLogs } from "@/api/schema.gen";
+import { ExportMenu } from "@/components/ExportMenu";
 import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
@@ -11,6 +12,7 @@ import { Pager } from "@/features/requests/Pager";
 import { requestLogOptionsQuery, requestLogsQuery } from "@/features/requests/queries";
 import { RequestDrawer } from "@/features/requests/RequestDrawer";
 import { RequestTable, RequestTableSkeleton } from "@/features/requests/RequestTable";
+import { listFilters } from "@/features/requests/search";
 import { useRequestSearch } from "@/features/requests/useRequestSearch";
 import { count } from "@/lib/format";
 import { usePolling } from "@/lib/polling";
@@ -22,7 +24,9 @@ export function RequestsPage() {
   const options = useQuery(requestLogOptionsQuery(search, interval));
   return (
     <Stack gap="sm">
-      <PageHeader title="Requests" aside={logs.data && <Total page={logs.data} />} />
+      <PageHeader title="Requests" aside={logs.data && <Total page={logs.data} />}>
+        <ExportMenu path="/api/request-logs/export" query={listFilters(search, new Date())} />
+      </PageHeader>
       <FilterBar options={options.data} />
       <OutdatedNotice query={logs} />
       {logs.isPending && <RequestTableSkeleton />}

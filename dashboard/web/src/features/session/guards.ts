@@ -39,11 +39,11 @@ export async function requireNoPassword({
 }): Promise<void> {
   const session = await context.queryClient.ensureQueryData(sessionQuery);
   if (session.passwordSet) {
-    throw redirect({ to: "/requests" });
+    throw redirect({ to: "/overview" });
   }
 }
 
 /** Only a path of this page: `next` stands in the address, where anybody may have put another host. */
 export function ownPath(next: string | undefined): string {
-  return next?.startsWith("/") && !/^\/[/\\]/.test(next) ? next : "/requests";
+  return next?.startsWith("/") && !/^\/[/\\]/.test(next) ? next : "/overview";
 }

@@ -1,0 +1,46 @@
+import { Paper, SimpleGrid, Text } from "@mantine/core";
+import type { Usage } from "@/api/schema.gen";
+import { percentWords } from "@/features/overview/series";
+import { amount, count, shortCount } from "@/lib/format";
+
+/** The range in five numbers. */
+export function Numbers({ usage, range }: { usage: Usage; range: string }) {
+  const { requestCount, refusedCount, errorCount, totalTokens, costMicrousd } = usage;
+  return (
+    <SimpleGrid cols={{ base: 2, sm: 3, md: 5 }} spacing="sm">
+      <NumberCard label="Requests" value={count(requestCount)} hint={range} />
+      <NumberCard label="Tokens" value={shortCount(totalTokens)} hint={count(totalTokens)} />
+      <NumberCard label="Cost" value={amount("cost_microusd", costMicrousd)} hint={range} />
+      <NumberCard
+        label="Refused"
+        value={percentWords(refusedCount, requestCount)}
+        hint={`${count(refusedCount)} by a limit`}
+        color={refusedCount > 0 ? "orange" : undefined}
+      />
+      <NumberCard
+        label="Failed"
+        value={percentWords(errorCount, requestCount)}
+        hint={`${count(errorCount)} for other reasons`}
+        color={errorCount > 0 ? "red" : undefined}
+      />
+    </SimpleGrid>
+  );
+}
+
+type CardProps = { label: string; value: string; hint: string; color?: string | undefined };
+
+function NumberCard({ label, value, hint, color }: CardProps) {
+  return (
+    <Paper withBorder p="sm">
+      <Text size="xs" c="dimmed">
+        {label}
+      </Text>
+      <Text fz="xl" fw={600} lh={1.3} c={color}>
+        {value}
+      </Text>
+      <Text size="xs" c="dimmed" truncate>
+        {hint}
+      </Text>
+    </Paper>
+  );
+}
