@@ -35,7 +35,7 @@ AuthJson = Annotated[
 ]
 
 
-class AccountWindow(Answer):
+class UsedWindow(Answer):
     """How much of one of an account's usage windows is used, as it was reported last."""
 
     window: UsageWindow
@@ -66,7 +66,7 @@ class Account(Answer):
     chatgpt_account_id: str
     usage_url: str
     create_time: Moment
-    windows: list[AccountWindow]
+    windows: list[UsedWindow]
     """Empty for an account that reports none."""
     last_error: str
     """What requests, or the last fetch of its usage, met; empty where nothing is wrong."""
@@ -196,11 +196,11 @@ def account_answer(listed: Listed, now: datetime) -> Account:
     )
 
 
-def account_windows(usage: AccountUsage, now: datetime) -> list[AccountWindow]:
+def account_windows(usage: AccountUsage, now: datetime) -> list[UsedWindow]:
     """The windows that the account reports, as they are at `now`."""
     parts = ((UsageWindow.PRIMARY, usage.primary), (UsageWindow.SECONDARY, usage.secondary))
     return [
-        AccountWindow(
+        UsedWindow(
             window=name,
             used_percent=window.used_percent_at(now),
             window_minutes=window.window_minutes,

@@ -11,7 +11,7 @@ from dashboard.api.accounts import Account, account_answer
 from dashboard.api.api_keys import ApiKey, api_key_answer
 from dashboard.export import FILES, PAGE_ROWS, Export, Format, Page, Turn, export
 from dashboard.services import Admin, ServicesNeeded
-from proxy.records import read
+from proxy.records.listed import read_listed
 
 router = APIRouter(dependencies=[Turn])
 
@@ -33,7 +33,7 @@ async def export_accounts(form: Format, services: ServicesNeeded) -> Export:
 
     async def read_page(_token: str) -> Page[Account]:
         async with services.database.transaction() as connection:
-            accounts = await read.list_accounts(connection)
+            accounts = await read_listed(connection)
         now = datetime.now(UTC)
         return [account_answer(account, now) for account in accounts], ""
 

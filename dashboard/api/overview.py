@@ -21,8 +21,7 @@ from dashboard.holding import by_age
 from dashboard.key_names import KeyNames
 from dashboard.services import Admin, ServicesNeeded
 from proxy.records.changes import listening_proxies
-from proxy.records.reports import Bucket, UsagePoint, usage_over_time
-from proxy.records.reports import Usage as UsageRecord
+from proxy.records.reports import Bucket, Usage, UsagePoint, usage_over_time
 from quotad.client.admin import AdminClient
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import QuotaError
@@ -60,7 +59,7 @@ class OverviewQuery(BaseModel):
         return since, until
 
 
-class Usage(Answer):
+class Totals(Answer):
     """What a number of requests came to. What no upstream reported counts as 0."""
 
     request_count: int
@@ -78,7 +77,7 @@ class Usage(Answer):
     cost_microusd: int
 
 
-class UsageSpan(Usage):
+class UsageSpan(Totals):
     """The usage of one span of time."""
 
     time: Moment
@@ -130,7 +129,7 @@ class Overview(Answer):
     until: Moment
     span_seconds: int
     """Length of each point; the first and the last may lie partly outside of the range."""
-    usage: Usage
+    usage: Totals
     """Of all points together."""
     points: list[UsageSpan]
     """Oldest first; spans without requests are left out."""
@@ -215,9 +214,9 @@ def _since(begun: float) -> int:
     return round((time.monotonic() - begun) * 1000)
 
 
-def _counts(usage: UsageRecord) -> dict[str, int]:
-    return {name: getattr(usage, name) for name in Usage.model_fields}
+def _counts(usage: Usage) -> dict[str, int]:
+    return {name: getattr(usage, name) for name in Totals.model_fields}
 
 
-def _sum(spans: list[UsageSpan]) -> Usage:
-    return Usage(**{name: sum(getattr(span, name) for span in spans) for name in Usage.model_fields})
+def _sum(spans: list[UsageSpan]) -> Totals:
+    return Totals(**{name: sum(getattr(span, name) for span in spans) for name in Totals.model_fields})

@@ -1,5 +1,5 @@
 import { Stack, Text } from "@mantine/core";
-import type { Account, AccountWindow } from "@/api/schema.gen";
+import type { Account, UsedWindow } from "@/api/schema.gen";
 import { LimitMeter } from "@/features/keys/LimitMeter";
 import { seconds, utc } from "@/lib/format";
 
@@ -21,7 +21,7 @@ export function AccountWindows({ account: { windows } }: { account: Account }) {
   );
 }
 
-function WindowLine({ window }: { window: AccountWindow }) {
+function WindowLine({ window }: { window: UsedWindow }) {
   const { usedPercent, windowMinutes, resetTime, sampleTime } = window;
   const length = windowMinutes === null ? window.window : `${seconds(windowMinutes * 60)} window`;
   const sampled = new Date(sampleTime);

@@ -1,10 +1,10 @@
 import { Paper, SimpleGrid, Text } from "@mantine/core";
-import type { Usage } from "@/api/schema.gen";
+import type { Totals } from "@/api/schema.gen";
 import { percentWords } from "@/features/overview/series";
 import { amount, count, shortCount } from "@/lib/format";
 
 /** The range in five numbers. */
-export function Numbers({ usage, range }: { usage: Usage; range: string }) {
+export function Numbers({ usage, range }: { usage: Totals; range: string }) {
   const { requestCount, refusedCount, errorCount, totalTokens, costMicrousd } = usage;
   return (
     <SimpleGrid cols={{ base: 2, sm: 3, md: 5 }} spacing="sm">
