@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proxy.records.log_spans import KEY_SPANS, SPANS, Part, Stretch, cover
+from proxy.records.log_spans import DAY_SECONDS, KEY_SPANS, SPANS, Part, Stretch, cover, within_reach
 from proxy.records.request_logs import FacetFilters, ListFilters
 from proxy.records.tables import request_logs, request_totals
 from proxy.records.texts import storable
@@ -65,6 +65,19 @@ async def stretches(connection: AsyncConnection, filters: Filters) -> list[Stret
     found = await connection.execute(union_all(*selects))
     counted = (Stretch(row.low, row.high, row.row_count) for row in found if row.row_count)
     return sorted(counted, key=lambda stretch: stretch.low, reverse=True)
+
+
+async def days(connection: AsyncConnection, filters: Filters) -> list[Stretch]:
+    """The days of the filters' range that have rows under the structured filters, newest first, cut to the range.
+
+    A day that is cut may have fewer rows in the range than are told here.
+    """
+    by_key = bool(filters.api_key_ids)
+    since, until = within_reach(filters.since), within_reach(filters.until)
+    whole = Part(DAY_SECONDS, None if since is None else since - timedelta(seconds=DAY_SECONDS), until)
+    counted = await connection.execute(_counts(filters, whole, by_key=by_key))
+    cut = (Stretch(max(row.low, since or row.low), min(row.high, until or row.high), row.row_count) for row in counted)
+    return sorted((day for day in cut if day.low < day.high), key=lambda day: day.low, reverse=True)
 
 
 def _counts(filters: Filters, part: Part, *, by_key: bool) -> Select[datetime, datetime, int]:

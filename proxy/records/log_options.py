@@ -14,7 +14,6 @@ from proxy.records.log_search import search
 from proxy.records.log_spans import Part
 from proxy.records.request_logs import (
     OPTIONS_MAX,
-    SEARCH_TOTAL_MAX,
     STATUSES,
     FacetFilters,
     Option,
@@ -22,13 +21,16 @@ from proxy.records.request_logs import (
 )
 from proxy.records.tables import request_log_names, request_logs, request_totals
 
+MATCHES_MAX = 1_000
+"""Of free text: more show hardly any other options, and are most of the work."""
+
 Under = Mapping[str, FacetFilters]
 """Of each facet, what its options are under."""
 Values = dict[str, frozenset[str]]
 
 
 async def request_log_options(connection: AsyncConnection, filters: FacetFilters) -> RequestLogOptions:
-    """Each filter's values under the other filters, never under itself; for free text, those of the newest matches."""
+    """Each filter's values under the other filters, never under itself; for free text, those of a thousand matches."""
     await plan_by_values(connection)
     under = {
         "account_id": replace(filters, account_ids=()),
@@ -79,14 +81,13 @@ async def _keys(connection: AsyncConnection, filters: FacetFilters) -> frozenset
 async def _searched_values(connection: AsyncConnection, under: Under) -> Values:
     found: dict[str, frozenset[str]] = {}
     for filters, names in _alike(under):
-        matching = await search(connection, filters, SEARCH_TOTAL_MAX)
+        matching = await search(connection, filters, MATCHES_MAX)
         query = None
         if matching.count:
-            moment = request_logs.c.start_time
-            columns = [*(request_logs.c[name] for name in names), moment]
-            rows = matching.select(columns, matching.extent)
-            newest = rows.order_by(rows.selected_columns.start_time.desc()).limit(SEARCH_TOTAL_MAX).subquery()
-            query = select(*(newest.c[name] for name in names)).distinct()
+            # In no order: the extent is where the newest matches are, and to sort them would cost the most.
+            columns = [request_logs.c[name] for name in names]
+            some = matching.select(columns, matching.extent).limit(MATCHES_MAX).subquery()
+            query = select(some).distinct()
         found |= await _distinct(connection, names, query)
     return found
 

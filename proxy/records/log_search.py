@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Select, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from proxy.records.log_filters import Filters, row_conditions, stretches
+from proxy.records.log_filters import Filters, days, row_conditions
 from proxy.records.log_spans import Place, Stretch
 from proxy.records.log_text import TextMatch, match_text
 from proxy.records.tables import request_logs
@@ -50,11 +50,16 @@ class Search:
 
 
 async def search(connection: AsyncConnection, filters: Filters, matches_max: int) -> Search:
-    """Look for the filters' text among the newest rows until more than `matches_max` have it."""
+    """Look for the filters' text among the newest rows until more than `matches_max` have it.
+
+    Numbers in errors are looked for in the first chunk alone: no index tells them apart.
+    """
     text = await match_text(connection, filters.search)
     found: list[Stretch] = []
     matched = 0
-    for chunk in _chunks(await stretches(connection, filters)):
+    for chunk in _chunks(await days(connection, filters)):
+        if found and text.likely_ids:
+            return Search(filters, text, found, is_all=False)
         count = await _count(connection, filters, text, chunk, matches_max + 1 - matched)
         found.append(Stretch(chunk.low, chunk.high, count))
         matched += count

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-SPANS = (86_400, 3_600, 60)
+DAY_SECONDS = 86_400
+SPANS = (DAY_SECONDS, 3_600, 60)
 """Seconds of the totals without keys, longest first."""
 KEY_SPANS = SPANS[:2]
 """Of the totals by key: a key has few rows in an hour, and there would be a total for nearly each of them."""
@@ -50,7 +51,7 @@ class Place:
 
 def cover(since: datetime | None, until: datetime | None, spans: Sequence[int] = SPANS) -> Iterator[Part]:
     """Disjoint parts that make up the range exactly."""
-    low, high = _within_reach(since), _within_reach(until)
+    low, high = within_reach(since), within_reach(until)
     if low is not None and high is not None and low >= high:
         return
     if not spans:
@@ -81,7 +82,8 @@ def place(stretches: Sequence[Stretch], limit: int, offset: int) -> Place | None
     return None if high is None else Place(stretches[-1].low, high, offset - skipped)
 
 
-def _within_reach(moment: datetime | None) -> datetime | None:
+def within_reach(moment: datetime | None) -> datetime | None:
+    """The moment, or the nearest at which there can be requests."""
     return None if moment is None else min(max(moment, EARLIEST), LATEST)
 
 

@@ -268,13 +268,13 @@ DECLARE
     dropped integer := 0;
     low timestamptz := before::timestamp AT TIME ZONE 'UTC';
 BEGIN
-    LOCK TABLE proxy.request_logs IN SHARE ROW EXCLUSIVE MODE;
     FOR suffix IN
         SELECT right(child.relname, 8) FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
         WHERE inhparent = 'proxy.request_logs'::regclass AND child.relname ~ '^request_logs_[0-9]{8}$'
             AND right(child.relname, 8) < to_char(before, 'YYYYMMDD')
         ORDER BY 1
     LOOP
+        LOCK TABLE proxy.request_logs IN SHARE ROW EXCLUSIVE MODE;
         EXECUTE format('DROP TABLE proxy.%I, proxy.%I', 'request_logs_' || suffix, 'request_totals_' || suffix);
         dropped := dropped + 1;
     END LOOP;
