@@ -11,6 +11,7 @@ from openai import APIStatusError
 from playwright.async_api import Page, expect
 
 from quotad.client.quota_client import QuotaClient
+from tests.browser.accessibility import serious_findings
 from tests.browser.conftest import Operator
 from tests.browser.steps import LOGGED_MILLISECONDS, MODEL, Rule, create_key, respond
 
@@ -99,3 +100,23 @@ async def test_the_overview_tells_in_one_look_and_keeps_its_range_in_the_address
     await page.wait_for_url("**/overview?range=1h")
     await page.reload()
     await expect(page.get_by_role("radio", name="1 h")).to_be_checked()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nothing_serious_stands_in_the_way_of_a_screen_reader(
+    page: Page, operator: Operator, scheme: str
+) -> None:
+    secret = await create_key(page, f"read-{scheme}", Rule(1, "Requests", "per day"))
+    await respond(operator.proxy, secret)
+    with pytest.raises(APIStatusError):
+        await respond(operator.proxy, secret)
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    for path, shown in (
+        ("/refusals", page.get_by_role("article", name=f"read-{scheme}: Requests per day")),
+        ("/overview", page.get_by_role("region", name="Nearest to a limit").get_by_text("used").last),
+        ("/limits", page.get_by_role("article").first),
+        ("/reservations?state=finalized", page.get_by_role("row").nth(1)),
+    ):
+        await page.goto(path)
+        await expect(shown).to_be_visible(timeout=LOGGED_MILLISECONDS)
+        assert await serious_findings(page) == [], path

@@ -3,11 +3,11 @@ import { Paper, SimpleGrid, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { Overview } from "@/api/schema.gen";
 import { type Point, pointsOf } from "@/features/overview/series";
-import { count, localClock, localDay, seconds, shortCount, utc } from "@/lib/format";
+import { amount, count, localClock, localDay, MICRO_USD, seconds, shortCount, utc } from "@/lib/format";
 
 const HEIGHT = 170;
 const DAY_SECONDS = 86_400;
-const dollars = (value: number) => `$${value.toFixed(2)}`;
+const dollars = (value: number) => amount("cost_microusd", value * MICRO_USD);
 
 /** The course of the range, in panels that share it. */
 export function Charts({ overview }: { overview: Overview }) {
@@ -73,11 +73,11 @@ function commonProps(points: Point[], spanSeconds: number) {
     dataKey: "time",
     withLegend: true,
     legendProps: { verticalAlign: "top" as const, height: 28 },
-    gridAxis: "y" as const,
+    gridAxis: "x" as const,
     tickLine: "none" as const,
     xAxisProps: { tickFormatter: (time: number) => tickWords(time, spanSeconds), minTickGap: 40 },
     tooltipAnimationDuration: 0,
-    tooltipProps: { labelFormatter: (time: ReactNode) => momentWords(Number(time)) },
+    tooltipProps: { labelFormatter: momentWords },
   };
 }
 
@@ -86,7 +86,11 @@ function tickWords(time: number, spanSeconds: number): string {
   return spanSeconds >= DAY_SECONDS ? localDay(moment) : localClock(moment).slice(0, 5);
 }
 
-function momentWords(time: number): string {
+/** Between two visits of the pointer there is no time to tell. */
+function momentWords(time: ReactNode): string {
+  if (typeof time !== "number") {
+    return "";
+  }
   const moment = new Date(time);
   return `${localDay(moment)} ${localClock(moment).slice(0, 5)} (${utc(moment)})`;
 }

@@ -9,7 +9,7 @@ export function Numbers({ usage, range }: { usage: Totals; range: string }) {
   return (
     <SimpleGrid cols={{ base: 2, sm: 3, md: 5 }} spacing="sm">
       <NumberCard label="Requests" value={count(requestCount)} hint={range} />
-      <NumberCard label="Tokens" value={shortCount(totalTokens)} hint={count(totalTokens)} />
+      <NumberCard label="Tokens" value={shortCount(totalTokens)} hint={range} title={count(totalTokens)} />
       <NumberCard label="Cost" value={amount("cost_microusd", costMicrousd)} hint={range} />
       <NumberCard
         label="Refused"
@@ -27,15 +27,15 @@ export function Numbers({ usage, range }: { usage: Totals; range: string }) {
   );
 }
 
-type CardProps = { label: string; value: string; hint: string; color?: string | undefined };
+type CardProps = { label: string; value: string; hint: string; color?: string | undefined; title?: string };
 
-function NumberCard({ label, value, hint, color }: CardProps) {
+function NumberCard({ label, value, hint, color, title }: CardProps) {
   return (
     <Paper withBorder p="sm">
       <Text size="xs" c="dimmed">
         {label}
       </Text>
-      <Text fz="xl" fw={600} lh={1.3} c={color}>
+      <Text fz="xl" fw={600} lh={1.3} c={color} title={title}>
         {value}
       </Text>
       <Text size="xs" c="dimmed" truncate>

@@ -1,4 +1,5 @@
 import type { Overview, UsageSpan } from "@/api/schema.gen";
+import { MICRO_USD } from "@/lib/format";
 
 /** What a chart draws for one span of time. */
 export type Point = {
@@ -15,8 +16,6 @@ export type Point = {
   refusedPercent: number | null;
   failedPercent: number | null;
 };
-
-const MICRO_USD = 1_000_000;
 
 /** One point for each span of the range: spans without requests are drawn as nothing, not left out. */
 export function pointsOf({
