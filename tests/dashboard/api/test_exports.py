@@ -66,5 +66,9 @@ async def test_keys_and_accounts_come_without_their_secrets(scene: Operating, tm
     accounts = await scene.operator.get("/api/accounts/export?format=json")
     assert key.api_key.api_key_id in keys.text
     assert [account["name"] for account in accounts.json()] == ["mine"]
+    groups = await scene.operator.get("/api/groups/export?format=json")
+    assert groups.json() == []
+    entries = (await scene.operator.get("/api/audit/export?format=json&source=quotad")).json()
+    assert [(entry["action"], entry["resourceKind"]) for entry in entries] == [("create", "api_key")]
     for secret in (key.secret, "sk-of-the-account"):
         assert secret not in keys.text + accounts.text

@@ -1,6 +1,6 @@
 /** What the service names when it changes, and the queries that show it. */
 const SHOWN_BY: Record<string, readonly string[]> = {
-  requests: ["request-logs", "request-log-options", "rate-limits", "api-keys", "overview"],
+  requests: ["request-logs", "request-log-options", "rate-limits", "api-keys", "groups", "usage", "overview"],
   reservations: ["reservations", "overview"],
   refusals: ["refusals", "overview"],
   limits: ["rate-limits", "api-keys", "groups", "overview"],

@@ -13,6 +13,7 @@ import { IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Account } from "@/api/schema.gen";
+import { ExportMenu } from "@/components/ExportMenu";
 import { Failure } from "@/components/Failure";
 import { Moment } from "@/components/Moment";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
@@ -37,6 +38,7 @@ export function AccountsPage() {
   return (
     <Stack gap="sm">
       <PageHeader title="Accounts">
+        <ExportMenu path="/api/accounts/export" />
         <Button
           size="xs"
           flex="none"

@@ -2,6 +2,7 @@ import { Button, EmptyState, Group, SegmentedControl, Stack } from "@mantine/cor
 import { IconHistory } from "@tabler/icons-react";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { ExportMenu } from "@/components/ExportMenu";
 import { Failure } from "@/components/Failure";
 import { Loading } from "@/components/Loading";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
@@ -27,6 +28,7 @@ export function AuditPage() {
   return (
     <Stack gap="sm">
       <PageHeader title="Audit log">
+        <ExportMenu path="/api/audit/export" query={{ source }} />
         <SourceControl source={source} />
       </PageHeader>
       <OutdatedNotice query={log} />

@@ -3,6 +3,7 @@ import { IconFolders, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Group } from "@/api/schema.gen";
+import { ExportMenu } from "@/components/ExportMenu";
 import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
@@ -33,6 +34,7 @@ export function GroupsPage() {
           )
         }
       >
+        <ExportMenu path="/api/groups/export" />
         <Button
           size="xs"
           flex="none"

@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import type { ApiKey } from "@/api/schema.gen";
+import { ExportMenu } from "@/components/ExportMenu";
 import { Failure } from "@/components/Failure";
 import { OutdatedNotice } from "@/components/OutdatedNotice";
 import { PageHeader } from "@/components/PageHeader";
@@ -28,6 +29,7 @@ export function KeysPage() {
     <Stack gap="sm">
       <PageHeader title="Keys" aside={keys.data && <Many many={keys.data.length} />}>
         <KeySearch />
+        <ExportMenu path="/api/api-keys/export" />
         <Button
           size="xs"
           flex="none"

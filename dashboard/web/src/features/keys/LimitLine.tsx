@@ -52,7 +52,7 @@ export function LimitLine({ limit, now, sharedBy }: Props) {
       </Group>
       <LimitMeter used={used} held={held} maxValue={maxValue} label={`${limitName(limit)}: used`} />
       <Text size="xs" c="dimmed">
-        <Text span inherit c={available === 0 ? "red" : "bright"}>
+        <Text span inherit {...(available === 0 ? { className: "alarms" } : { c: "bright" })}>
           {metric === "concurrency" ? `${amount(metric, held)} open` : `${amount(metric, used)} used`}
         </Text>
         {metric !== "concurrency" && held > 0 && ` · ${amount(metric, held)} held`}

@@ -15,27 +15,27 @@ export function Numbers({ usage, range }: { usage: Totals; range: string }) {
         label="Refused"
         value={percentWords(refusedCount, requestCount)}
         hint={`${count(refusedCount)} by a limit`}
-        color={refusedCount > 0 ? "orange" : undefined}
+        tone={refusedCount > 0 ? "warns" : undefined}
       />
       <NumberCard
         label="Failed"
         value={percentWords(errorCount, requestCount)}
         hint={`${count(errorCount)} for other reasons`}
-        color={errorCount > 0 ? "red" : undefined}
+        tone={errorCount > 0 ? "alarms" : undefined}
       />
     </SimpleGrid>
   );
 }
 
-type CardProps = { label: string; value: string; hint: string; color?: string | undefined; title?: string };
+type CardProps = { label: string; value: string; hint: string; tone?: string | undefined; title?: string };
 
-function NumberCard({ label, value, hint, color, title }: CardProps) {
+function NumberCard({ label, value, hint, tone, title }: CardProps) {
   return (
     <Paper withBorder p="sm">
       <Text size="xs" c="dimmed">
         {label}
       </Text>
-      <Text fz="xl" fw={600} lh={1.3} c={color} title={title}>
+      <Text fz="xl" fw={600} lh={1.3} className={tone} title={title}>
         {value}
       </Text>
       <Text size="xs" c="dimmed" truncate>
