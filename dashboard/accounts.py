@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dashboard import errors
+from dashboard import edit_errors, errors
 from dashboard.audit import Change, Facts, note
 from dashboard.config import DashboardSettings
 from dashboard.services import Services
@@ -41,11 +41,11 @@ def told() -> Iterator[None]:
     except AccountInvalid as exc:
         raise errors.InvalidInput(_sentence(exc)) from exc
     except AccountNameTaken as exc:
-        raise errors.AccountNameTaken(_sentence(exc)) from exc
+        raise edit_errors.AccountNameTaken(_sentence(exc)) from exc
     except AccountNotFound as exc:
         raise errors.ResourceNotFound("There is no such account.") from exc
     except SecretKeyUnusable as exc:
-        raise errors.AccountKeyUnusable(_sentence(exc)) from exc
+        raise edit_errors.AccountKeyUnusable(_sentence(exc)) from exc
 
 
 async def listed(services: Services) -> tuple[Listed, ...]:
@@ -97,7 +97,7 @@ async def replace_credentials(
             if await write.store_tokens(connection, account.account_id, credentials, box, expected_version=version):
                 await note(connection, actor, Change("rotate", KIND, account_id, after=facts(account)))
                 return await _listed_one(connection, account_id)
-    raise errors.AccountBusy
+    raise edit_errors.AccountBusy
 
 
 def check_replacement(account: Account, credentials: Credentials, imported: NewAccount | None) -> None:
@@ -136,7 +136,7 @@ def secret_box(settings: DashboardSettings) -> SecretBox:
         if secret:
             return SecretBox(secret.encode(), "DASHBOARD_PROXY_SECRET_KEY")
         if not settings.proxy_key_file.exists():
-            raise errors.AccountKeyUnusable
+            raise edit_errors.AccountKeyUnusable
         return load_secret_box(settings.proxy_key_file)
 
 

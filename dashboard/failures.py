@@ -11,12 +11,10 @@ from starlette.responses import JSONResponse, Response
 
 from dashboard.api.schema import ErrorAnswer, ErrorDetail
 from dashboard.auth.csrf import SAFE_METHODS
+from dashboard.edit_errors import EtagMismatch, GroupNotEmpty, GroupTreeInvalid
 from dashboard.errors import (
     BodyTimeout,
     DashboardError,
-    EtagMismatch,
-    GroupNotEmpty,
-    GroupTreeInvalid,
     InternalError,
     InvalidInput,
     MethodNotAllowed,

@@ -13,7 +13,7 @@ from dashboard.api.policies import NewPolicies, Policies
 from dashboard.api.schema import Answer, FilterText, Input, Moment
 from dashboard.api.usage import Usage, UsageAsked, usage_of_keys
 from dashboard.auth.step_up import STEPPED_UP
-from dashboard.errors import RotatedSecretLost, SecretLost
+from dashboard.edit_errors import RotatedSecretLost, SecretLost
 from dashboard.services import Admin
 from quotad.client.types import UNSET, CreatedKey, KeyDescription
 

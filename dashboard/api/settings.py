@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from dashboard.api.schema import Answer, Input
 from dashboard.audit import Change, Facts, note
 from dashboard.auth.step_up import STEPPED_UP
-from dashboard.errors import InvalidInput, SettingsConflict, SettingsUnreadable
+from dashboard.edit_errors import SettingsConflict, SettingsUnreadable
+from dashboard.errors import (
+    InvalidInput,
+)
 from dashboard.services import Actor, ServicesNeeded
 from proxy.records import settings as records
 from proxy.records.settings import OperatorSettings, RoutingStrategy, StoredSettings

@@ -7,10 +7,10 @@ from dataclasses import replace
 import grpc
 import pytest
 
+from dashboard.edit_errors import EtagMismatch
 from dashboard.errors import (
     DashboardError,
     DatabaseUnavailable,
-    EtagMismatch,
     InternalError,
     InvalidInput,
     QuotadUnavailable,
