@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=run)
     command.add_argument("--quick", action="store_true", help="small: shows that everything works")
     command.add_argument("--rows", type=int, help="default: ten million")
-    command.add_argument("--rounds", type=int, choices=range(1, 101), metavar="1..100", help="default: 30")
+    command.add_argument("--rounds", type=int, choices=range(1, 101), metavar="1..100", help="default: 20")
     command.add_argument("--directory", type=Path, help="where the database lies; default: the temporary directory")
     commands.add_parser("report", help="write benchmarks/results/request_logs.md").set_defaults(command=make_report)
     return parser

@@ -15,7 +15,7 @@ class Method:
     """A few of them make most of the requests."""
     accounts: int = 12
     models: int = 8
-    rounds: int = 30
+    rounds: int = 20
     """Each asks every question once."""
     baseline_rounds: int = 1
     """Of the window count, which takes a minute where ours takes a blink."""

@@ -12,7 +12,7 @@ from proxy.records.request_logs import ListFilters
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Filters of one kind, asked in turn."""
+    """Filters of one kind, asked in turn; the first of them also of the window count."""
 
     name: str
     filters: Sequence[ListFilters]
