@@ -32,6 +32,7 @@ async def added(running: Accounts, world: World, name: str, usage: DemoUsage) ->
     world.demo.upstream.usage.tell({f"key-of-{name}": usage})
     account_id = await world.add_static(name, reports_usage=True)
     await eventually(lambda: account_id in {account.account_id for account in running.pool.accounts})
+    await running.usage_refresh.refresh()
     await eventually(lambda: world.fetched(account_id))
     return await world.account(name)
 
