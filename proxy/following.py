@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import asyncpg
 import structlog
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy.records.changes import Changes, Channel, listening
+from servicekit.background import in_background
 
 POLL_SECONDS = 5.0
 """Between two readings where no notification comes: a lost one is made up for by then."""
@@ -30,13 +31,8 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def following(engine: AsyncEngine, reactions: Mapping[Channel, Reaction]) -> AsyncIterator[None]:
     """Run a channel's reaction at each of its changes while the block runs, and all of them after a connect."""
-    task = asyncio.create_task(_Follower(engine, reactions).run())
-    try:
+    async with in_background(_Follower(engine, reactions).run(), "follow changes"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class _Follower:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from types import TracebackType
-from typing import Self
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -25,23 +23,11 @@ log = structlog.get_logger(__name__)
 
 
 class RequestLogUpkeep:
-    """Keeps the days while the block runs. Every proxy does it, one at a time; a row without a day is kept, too."""
+    """Keeps the days. Every proxy does it, one at a time; a row without a day is kept, too."""
 
     def __init__(self, engine: AsyncEngine, retention_days: Callable[[], int]) -> None:
         self._engine = engine
         self._retention_days = retention_days
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="keep the request log's days")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def keep(self, today: date) -> None:
         """Once. Raises what says that the database is away or busy."""
@@ -53,12 +39,16 @@ class RequestLogUpkeep:
         if made or dropped:
             log.info("request log kept in days", made=made, dropped=dropped)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """For ever."""
         while True:
+            pause = RETRY_SECONDS
             try:
                 await self.keep(datetime.now(UTC).date())
                 pause = UPKEEP_SECONDS
             except DATABASE_ERRORS as exc:
                 log.warning("request log's days not kept", error=type(exc).__name__)
-                pause = RETRY_SECONDS
+            except Exception:
+                # Without this loop rows would pile up in one partition, and nothing would ever be dropped.
+                log.exception("request log's days not kept by a defect")
             await asyncio.sleep(pause)

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import signal
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
+from benchmarks.command import RESULTS, add_report, run_command
 from benchmarks.ledger import results
 from benchmarks.ledger.cases import CASES
 from benchmarks.ledger.cases.worlds import HOT, quotad_world, spread_keys, tenants_keys
@@ -23,27 +21,19 @@ from benchmarks.ledger.contenders import Quotad, load, reservation_rows
 from benchmarks.ledger.daemons import Site, site_below
 from benchmarks.ledger.machine import facts
 from benchmarks.ledger.method import FULL, QUICK, Method
-from benchmarks.ledger.processes import REPOSITORY, RunFailed
+from benchmarks.ledger.processes import RunFailed
 from benchmarks.ledger.report import report, table
 from benchmarks.ledger.results import Row, Run
 from benchmarks.ledger.rounds import line, say
 from benchmarks.ledger.spec import Driver
 
-RESULTS = REPOSITORY / "benchmarks" / "results" / "ledger.json"
-REPORT = RESULTS.with_suffix(".md")
+RESULTS_PATH = RESULTS / "ledger.json"
 LARGE_ROWS = 50_000_000
 LARGE_FREE_BYTES = 40 * 10**9
 
 
 def main() -> None:
-    given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        given.command(given)
-    except RunFailed as failed:
-        sys.exit(f"benchmark: {failed}")
-    except KeyboardInterrupt:
-        sys.exit("benchmark: interrupted; what it started has been stopped")
+    run_command(_parser())
 
 
 def run(given: argparse.Namespace) -> None:
@@ -61,7 +51,7 @@ def run(given: argparse.Namespace) -> None:
             rows = _measured(case, site, method)
             latest = replace(latest, rows=(*latest.rows, *rows))
             if not given.quick:
-                results.write(RESULTS, results.replaced(results.read(RESULTS), latest))
+                results.write(RESULTS_PATH, results.replaced(results.read(RESULTS_PATH), latest))
     print(report([latest]) if given.quick else table(latest.rows))
 
 
@@ -85,15 +75,6 @@ def profile(given: argparse.Namespace) -> None:
             )
             print(line(name, load(timed)))
         print(f"rows of reservations: {reservation_rows(site, database)}")
-
-
-def make_report(_given: argparse.Namespace) -> None:
-    """Write the table from what was measured."""
-    runs = results.read(RESULTS)
-    if not runs:
-        raise RunFailed(f"there are no results in {RESULTS}")
-    REPORT.write_text(report(runs), "utf-8")
-    print(REPORT)
 
 
 def _measured(case: str, site: Site, method: Method) -> tuple[Row, ...]:
@@ -120,10 +101,6 @@ def _setting(text: str) -> str:
     return text
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ledger",
@@ -137,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--quick", action="store_true", help="short and small: shows that everything works")
         command.add_argument("--directory", type=Path, help="where the database lies; default: the temporary directory")
         _add_options(name, command)
-    commands.add_parser("report", help="write benchmarks/results/ledger.md").set_defaults(command=make_report)
+    add_report(commands, RESULTS_PATH, report)
     return parser
 
 

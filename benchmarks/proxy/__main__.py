@@ -7,37 +7,26 @@ python -m benchmarks.proxy report
 from __future__ import annotations
 
 import argparse
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
+from benchmarks.command import RESULTS, add_report, plain_report, run_command
 from benchmarks.ledger import results
 from benchmarks.ledger.daemons import site_below
 from benchmarks.ledger.machine import facts
-from benchmarks.ledger.processes import REPOSITORY, RunFailed
+from benchmarks.ledger.processes import RunFailed
 from benchmarks.ledger.report import table
 from benchmarks.ledger.results import Row, Run
 from benchmarks.ledger.rounds import say
 from benchmarks.proxy.cases import CASES
 from benchmarks.proxy.method import FULL, QUICK, Method
-from benchmarks.proxy.report import report
 from benchmarks.proxy.world import World, proxy_world
 
-RESULTS = REPOSITORY / "benchmarks" / "results" / "proxy.json"
-REPORT = RESULTS.with_suffix(".md")
+RESULTS_PATH = RESULTS / "proxy.json"
 
 
 def main() -> None:
-    given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        given.command(given)
-    except RunFailed as failed:
-        sys.exit(f"benchmark: {failed}")
-    except KeyboardInterrupt:
-        sys.exit("benchmark: interrupted; what it started has been stopped")
+    run_command(_parser())
 
 
 def run(given: argparse.Namespace) -> None:
@@ -51,17 +40,8 @@ def run(given: argparse.Namespace) -> None:
             say(f"==> {case}")
             latest = replace(latest, rows=(*latest.rows, *_measured(case, world, method)))
             if not given.quick:
-                results.write(RESULTS, results.replaced(results.read(RESULTS), latest))
+                results.write(RESULTS_PATH, results.replaced(results.read(RESULTS_PATH), latest))
     print(table(latest.rows))
-
-
-def make_report(_given: argparse.Namespace) -> None:
-    """Write the table from what was measured."""
-    runs = results.read(RESULTS)
-    if not runs:
-        raise RunFailed(f"there are no results in {RESULTS}")
-    REPORT.write_text(report(runs), "utf-8")
-    print(REPORT)
 
 
 def _measured(case: str, world: World, method: Method) -> tuple[Row, ...]:
@@ -71,10 +51,6 @@ def _measured(case: str, world: World, method: Method) -> tuple[Row, ...]:
     except RunFailed as failed:
         say(str(failed))
         return (Row(case, case, "", note=f"failed: {failed}"),)
-
-
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--directory", type=Path, help="where the database lies; default: the temporary directory")
     command.add_argument("--only", nargs="+", choices=tuple(CASES), metavar="CASE", help=", ".join(CASES))
     command.add_argument("--rounds", type=int, choices=range(1, 21), metavar="1..20", help="default: 5")
-    commands.add_parser("report", help="write benchmarks/results/proxy.md").set_defaults(command=make_report)
+    add_report(commands, RESULTS_PATH, plain_report("The proxy, measured", "benchmarks.proxy"))
     return parser
 
 

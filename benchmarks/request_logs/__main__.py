@@ -9,40 +9,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import signal
-import sys
 import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
+from benchmarks.command import RESULTS, add_report, plain_report, run_command
 from benchmarks.ledger import results
 from benchmarks.ledger.cluster import postgres
 from benchmarks.ledger.machine import facts
-from benchmarks.ledger.processes import REPOSITORY, RunFailed
+from benchmarks.ledger.processes import RunFailed
 from benchmarks.ledger.report import table
 from benchmarks.ledger.results import Run
 from benchmarks.ledger.rounds import say
 from benchmarks.request_logs.measuring import measured
 from benchmarks.request_logs.method import FREE_BYTES_PER_ROW, FULL, QUICK, Method
-from benchmarks.request_logs.report import report
 from benchmarks.request_logs.seeding import fill
 from servicekit.migrations import Migrations, migrate
 
-RESULTS = REPOSITORY / "benchmarks" / "results" / "request_logs.json"
-REPORT = RESULTS.with_suffix(".md")
+RESULTS_PATH = RESULTS / "request_logs.json"
 
 
 def main() -> None:
-    given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        given.command(given)
-    except RunFailed as failed:
-        sys.exit(f"benchmark: {failed}")
-    except KeyboardInterrupt:
-        sys.exit("benchmark: interrupted; what it started has been stopped")
+    run_command(_parser())
 
 
 def run(given: argparse.Namespace) -> None:
@@ -57,17 +46,8 @@ def run(given: argparse.Namespace) -> None:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if not given.quick:
-        results.write(RESULTS, [latest])
+        results.write(RESULTS_PATH, [latest])
     print(table(latest.rows))
-
-
-def make_report(_given: argparse.Namespace) -> None:
-    """Write the table from what was measured."""
-    runs = results.read(RESULTS)
-    if not runs:
-        raise RunFailed(f"there are no results in {RESULTS}")
-    REPORT.write_text(report(runs), "utf-8")
-    print(REPORT)
 
 
 def _measured(directory: Path, method: Method) -> Run:
@@ -89,10 +69,6 @@ def _require_room(method: Method, parent: Path | None) -> None:
         raise RunFailed(f"{method.rows:,} rows need {needed / 10**9:.0f} GB, {free / 10**9:.0f} GB are free")
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.request_logs",
@@ -106,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--rows", type=int, help="default: ten million")
     command.add_argument("--rounds", type=int, choices=range(1, 101), metavar="1..100", help="default: 20")
     command.add_argument("--directory", type=Path, help="where the database lies; default: the temporary directory")
-    commands.add_parser("report", help="write benchmarks/results/request_logs.md").set_defaults(command=make_report)
+    add_report(commands, RESULTS_PATH, plain_report("The request log, measured", "benchmarks.request_logs"))
     return parser
 
 

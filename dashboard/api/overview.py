@@ -8,15 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from dashboard.account_windows import AccountWindow, account_windows
 from dashboard.api.rate_limits import OwnedLimit, owned_limit
 from dashboard.api.refusals import RefusalFilters, RefusedBy, read_refusals
 from dashboard.api.reservations import Reservation, reservation_answer
 from dashboard.api.schema import Answer, Moment
-from dashboard.errors import InvalidInput
+from dashboard.api.time_range import TimeRange
 from dashboard.holding import by_age
 from dashboard.key_names import KeyNames
 from dashboard.services import Admin, ServicesNeeded
@@ -28,8 +26,6 @@ from quotad.errors import QuotaError
 
 router = APIRouter(prefix="/api/overview", tags=["overview"])
 
-RANGE = timedelta(days=1)
-RANGE_MAX = timedelta(days=366)
 MINUTES_UP_TO = timedelta(hours=6)
 HOURS_UP_TO = timedelta(days=14)
 """Longer ranges are told by the day: a chart has room for some hundred points."""
@@ -40,23 +36,6 @@ HOLDS_MAX = 1000
 REFUSING_SINCE = timedelta(minutes=15)
 """What refuses at present: a client that was refused comes back within minutes."""
 REFUSING = 5
-
-
-class OverviewQuery(BaseModel):
-    """The range that is looked at."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
-
-    since: Moment | None = Field(default=None, description="A day before the end by default.")
-    until: Moment | None = Field(default=None, description="The present by default.")
-
-    def range(self) -> tuple[datetime, datetime]:
-        """Raises `InvalidInput` for a range that is empty or too long."""
-        until = self.until or datetime.now(UTC)
-        since = self.since or until - RANGE
-        if not timedelta() < until - since <= RANGE_MAX:
-            raise InvalidInput(f"since must be before until, and at most {RANGE_MAX.days} days", field="since")
-        return since, until
 
 
 class Totals(Answer):
@@ -140,7 +119,7 @@ class Overview(Answer):
 
 
 @router.get("")
-async def get_overview(query: Annotated[OverviewQuery, Query()], admin: Admin, services: ServicesNeeded) -> Overview:
+async def get_overview(query: Annotated[TimeRange, Query()], admin: Admin, services: ServicesNeeded) -> Overview:
     """Requests, tokens, cost, errors and refusals over time; limits, holds, accounts and health as they stand."""
     since, until = query.range()
     bucket = bucket_of(until - since)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 from starlette.responses import StreamingResponse
 
 from dashboard import refusing
 from dashboard.api.limits import LimitOwner, LimitStatus, WindowText, limit_answer, owner_answer
 from dashboard.api.schema import Answer, FilterText, Moment
-from dashboard.errors import InvalidInput
+from dashboard.api.time_range import TimeRange
 from dashboard.export import FILES, PAGE_ROWS, Export, Format, Page, Turn, export
 from dashboard.key_names import KeyNames
 from dashboard.refusing import Fit, RefusingLimit
@@ -23,33 +22,19 @@ from quotad.client.types import BlockedBy, Enforcement, RefusalCount
 
 router = APIRouter(prefix="/api/refusals", tags=["refusals"])
 
-RANGE = timedelta(days=1)
-RANGE_MAX = timedelta(days=366)
 LIMITS_MAX = 100
 """Refusing limits in one answer, those that refused most: nobody reads more at once."""
 PAGE_SIZE = 1000
 
 
-class RefusalFilters(BaseModel):
-    """Which refusals are meant."""
+class RefusalFilters(TimeRange):
+    """Which refusals are meant: those of the minutes that begin in the range."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True)
-
-    since: Moment | None = Field(default=None, description="From this minute on; a day before the end by default.")
-    until: Moment | None = Field(default=None, description="Minutes that began before; the present by default.")
     api_key_id: FilterText = Field(default="", description="Only refusals of this key's requests.")
     limit_id: FilterText = Field(default="", description="Only refusals by this limit.")
     enforcement: Enforcement | None = Field(
         default=None, description="`shadow` tells what shadow limits would have refused."
     )
-
-    def range(self) -> tuple[datetime, datetime]:
-        """Raises `InvalidInput` for a range that is empty or too long."""
-        until = self.until or datetime.now(UTC)
-        since = self.since or until - RANGE
-        if not timedelta() < until - since <= RANGE_MAX:
-            raise InvalidInput(f"since must be before until, and at most {RANGE_MAX.days} days", field="since")
-        return since, until
 
 
 class RefusalSample(Answer):

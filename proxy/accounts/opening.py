@@ -24,6 +24,7 @@ from proxy.operator_settings import SettingsCache, environment_defaults
 from proxy.outgoing import Outgoing
 from proxy.records.changes import Channel
 from proxy.records.secrets import SecretBox
+from servicekit.background import in_background
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def open_accounts(
     reactions = _reactions(pool, refresher, headers, operator_settings)
     await pool.start()
     try:
-        async with notes, following(engine, reactions), usage_refresh.running():
+        async with notes, following(engine, reactions), in_background(usage_refresh.run(), "refresh usage"):
             yield Accounts(pool, headers, usage_refresh, operator_settings)
     finally:
         await refresher.stop()

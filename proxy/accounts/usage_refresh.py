@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -57,17 +55,6 @@ class UsageRefresh:
         self._places = asyncio.Semaphore(FETCHES_MAX)
         self._is_failing = False
 
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Refresh what is due, again and again, while the block runs."""
-        task = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
     async def refresh(self) -> bool:
         """One turn; `refreshed`: True only if a row was written (C5). False also where another replica is at it."""
         if not await self._due():
@@ -82,7 +69,8 @@ class UsageRefresh:
         self._headers.invalidate()
         return refreshed
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Refresh what is due, for ever."""
         while True:
             try:
                 await self.refresh()

@@ -40,6 +40,7 @@ from quotad.client.connection import Connection
 from quotad.client.data import DataClient
 from quotad.client.types import OutcomeUnknown
 from quotad.errors import ApiKeyUnknown, QuotaError
+from servicekit.background import in_background
 from servicekit.database import DatabaseUnusable, connect, create_engine
 from servicekit.migrations import Migrations, require_current
 
@@ -127,7 +128,7 @@ async def open_worker(settings: ProxySettings) -> AsyncIterator[Worker]:
         pool = accounts.pool
         stored = accounts.operator_settings
         upkeep = RequestLogUpkeep(engine, lambda: stored.current.request_log_retention_days)
-        await stack.enter_async_context(upkeep)
+        await stack.enter_async_context(in_background(upkeep.run(), "keep the request log's days"))
         request_log = await stack.enter_async_context(RequestLogWriter(engine, settings))
         prices = accounts.operator_settings.prices
         runner = await stack.enter_async_context(open_runner(settings, connection, pool, request_log, prices))

@@ -11,17 +11,8 @@ from sqlalchemy import BigInteger, ColumnElement, RowMapping, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from proxy.records.log_filters import plan_by_values
-from proxy.records.tables import request_totals
+from proxy.records.tables import MEASURES, request_totals
 
-MEASURES = (
-    "request_count",
-    "input_tokens",
-    "cached_input_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "total_tokens",
-    "cost_microusd",
-)
 REFUSED = ("rate_limit", "quota")
 
 

@@ -173,6 +173,17 @@ for name in ("request_id", "reservation_id"):
         f"request_logs_{name}", func.lower(request_logs.c[name]).label(name), postgresql_ops={name: "text_pattern_ops"}
     )
 
+MEASURES = (
+    "request_count",
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "total_tokens",
+    "cost_microusd",
+)
+"""What is added up beside the number of rows."""
+
 request_totals = Table(
     "request_totals",
     metadata,
@@ -183,19 +194,7 @@ request_totals = Table(
     Column("account_id", Text),
     Column("model", Text, nullable=False),
     Column("status", Text, nullable=False),
-    *(
-        Column(measure, BigInteger, nullable=False)
-        for measure in (
-            "row_count",
-            "request_count",
-            "input_tokens",
-            "cached_input_tokens",
-            "output_tokens",
-            "reasoning_tokens",
-            "total_tokens",
-            "cost_microusd",
-        )
-    ),
+    *(Column(measure, BigInteger, nullable=False) for measure in ("row_count", *MEASURES)),
     postgresql_partition_by="RANGE (bucket_time)",
 )
 """What triggers add up as rows of the log are written, in the same transaction: for each minute, hour and UTC day

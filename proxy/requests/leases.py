@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import structlog
 
@@ -30,19 +27,6 @@ class LeaseKeeper:
         self._lease_seconds = lease_seconds
         self._open: dict[str, str] = {}
         """Reservation id to tenant id."""
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="renew leases")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     def keep(self, reservation_id: str, tenant_id: str) -> None:
         """Renew this one from now on."""
@@ -52,7 +36,8 @@ class LeaseKeeper:
         """Its settlement is decided."""
         self._open.pop(reservation_id, None)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """For ever."""
         while True:
             await asyncio.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
             try:

@@ -27,6 +27,7 @@ from proxy.settlement.delivery import Delivery
 from proxy.upstream import Upstream
 from quotad.client.connection import Connection
 from quotad.client.data import DataClient
+from servicekit.background import in_background
 
 log = structlog.get_logger(__name__)
 
@@ -118,10 +119,11 @@ async def open_runner(
     """Everything that running requests need. Closing it ends them, then delivers what they have settled."""
     quota = DataClient(connection)
     hold_errors = HoldErrors(settings.metric_models_max)
+    leases = LeaseKeeper(quota, settings.lease_seconds)
     async with (
         Upstream(settings) as upstream,
         Delivery(connection, settings) as delivery,
-        LeaseKeeper(quota, settings.lease_seconds) as leases,
+        in_background(leases.run(), "renew leases"),
         RequestRunner(
             Services(
                 settings=settings,

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from proxy.records.write import insert_request_logs
 from proxy.request_log_upkeep import RequestLogUpkeep
+from servicekit.background import in_background
 from servicekit.database import create_engine
 from tests.proxy.records.rows import START, a_row
 from tests.support.daemons import someone_waits
@@ -57,7 +58,7 @@ async def test_what_the_operator_keeps_may_change(engine: AsyncEngine, database_
 
 async def test_a_worker_keeps_the_days_from_its_start(engine: AsyncEngine, database_url: str) -> None:
     await RequestLogUpkeep(engine, lambda: 30).keep(START.date())
-    async with RequestLogUpkeep(engine, lambda: 30):
+    async with in_background(RequestLogUpkeep(engine, lambda: 30).run(), "upkeep"):
 
         async def gone() -> bool:
             return await days(database_url) == []

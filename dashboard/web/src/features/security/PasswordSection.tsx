@@ -1,8 +1,9 @@
-import { Button, Group, PasswordInput, Stack } from "@mantine/core";
+import { Button, PasswordInput, Stack } from "@mantine/core";
 import { useForm } from "@mantine/form";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { DialogButtons } from "@/components/DialogButtons";
 import { Failure } from "@/components/Failure";
 import { Section } from "@/features/security/Section";
 import { useChangePassword } from "@/features/session/session";
@@ -70,14 +71,7 @@ function PasswordForm({ onClose }: { onClose: () => void }) {
           autoComplete="new-password"
           {...form.getInputProps("again")}
         />
-        <Group gap="xs" justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={change.isPending}>
-            Set password
-          </Button>
-        </Group>
+        <DialogButtons label="Set password" loading={change.isPending} onCancel={onClose} />
       </Stack>
     </form>
   );
