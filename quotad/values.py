@@ -325,3 +325,10 @@ class Subject:
 
     api_key: str | None = field(default=None, repr=False)
     api_key_id: str | None = None
+
+
+def pattern_matches(pattern: str, model: str) -> bool:
+    """Empty matches every model, `prefix*` those that begin so, anything else exactly itself."""
+    if pattern.endswith("*"):
+        return model.startswith(pattern[:-1])
+    return not pattern or pattern == model

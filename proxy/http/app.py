@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -184,7 +185,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     context = context_of(request)
     if not isinstance(error, UnknownPath | MethodNotAllowed):
         services_of(request).rejections.note(context, error)
-    headers = [*context.pool_headers, *context.answer_headers]
+    headers = [*context.pool_headers, *context.limit_headers(datetime.now(UTC))]
     return error_response(error, codex=context.is_codex, headers=headers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from proxy.http.codex import is_codex
-from proxy.http.headers import REQUEST_ID, Header, sane_request_id
+from proxy.http.headers import REQUEST_ID, Header, limit_headers, sane_request_id
 from quotad.client.types import KeyDescription
 
 USER_AGENT_CHARS_MAX = 256
@@ -38,10 +38,12 @@ class RequestContext:
     key: KeyDescription | None = None
     model: str = ""
     stream: bool = False
-    answer_headers: list[Header] = field(default_factory=list)
-    """What is known so far of the caller's limits; error answers carry it too."""
     pool_headers: tuple[Header, ...] = ()
     """What a caller of the relay is told of the upstream accounts' windows."""
+
+    def limit_headers(self, now: datetime) -> tuple[Header, ...]:
+        """What is known so far of the caller's limits; error answers carry it too."""
+        return limit_headers(self.key.limits, now) if self.key else ()
 
 
 def context_of(connection: HTTPConnection) -> RequestContext:

@@ -72,7 +72,6 @@ class RelayResponse(Response):
         if settings.needs_key:
             api_key = bearer_key(headers.get("authorization"))
             context.key = await self._services.keys.defaults(api_key)
-            context.answer_headers += limit_headers(context.key.limits, datetime.now(UTC))
         body = await read_body(
             receive,
             headers,

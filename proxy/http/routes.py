@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 from proxy.http.context import context_of
 from proxy.http.errors import ErrorAnswer
 from proxy.http.guards import bearer_key
-from proxy.http.headers import limit_headers
 from proxy.http.response import RelayResponse
 from proxy.http.services import Services
 from proxy.http.usage import CodexUsage, KeyUsage, codex_usage, key_usage
@@ -140,7 +139,6 @@ async def _caller(request: Request, response: Response) -> KeyDescription | None
 async def _described(request: Request, response: Response) -> KeyDescription:
     context = context_of(request)
     context.key = await services_of(request).keys.current(bearer_key(request.headers.get("authorization")))
-    context.answer_headers += limit_headers(context.key.limits, datetime.now(UTC))
-    for name, value in context.answer_headers:
+    for name, value in context.limit_headers(datetime.now(UTC)):
         response.headers[name] = value
     return context.key

@@ -7,10 +7,19 @@ asked, so that it is not free whatever happens, and charges what was used as soo
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 
+from proxy.metering.pricing import COST
 from proxy.patterns import is_allowed
-from quotad.client.types import ApiKey, OnQuotadUnavailable, UnavailableAllowance
+from quotad.client.types import (
+    ApiKey,
+    Enforcement,
+    LimitStatus,
+    OnQuotadUnavailable,
+    UnavailableAllowance,
+    pattern_matches,
+)
 
 PROBE_SECONDS = 1.0
 """How often quotad is asked again while it is away; other requests that may do without are not kept waiting for it."""
@@ -27,6 +36,16 @@ def may_serve(key: ApiKey, secret: str, model: str, now: datetime) -> bool:
     if grace_end is not None and grace_end <= now and not secret.startswith(key.secret_prefix):
         return False
     return is_allowed(model, key.allowed_models)
+
+
+def counts_cost(limits: Sequence[LimitStatus], model: str) -> bool:
+    """Whether one of the key's limits would have to know what the model costs (B8). `limits` may be out of date."""
+    return any(
+        status.limit.metric == COST
+        and status.limit.enforcement is Enforcement.ENFORCE
+        and pattern_matches(status.limit.model_pattern, model)
+        for status in limits
+    )
 
 
 class Outage:
@@ -55,6 +74,8 @@ class Outage:
         served = self._served.get(api_key_id, deque())
         while served and served[0] <= now - allowance.seconds:
             served.popleft()
+        if not served:
+            self._served.pop(api_key_id, None)
         return len(served) < allowance.requests
 
     def count(self, api_key_id: str, now: float) -> None:

@@ -40,7 +40,7 @@ from proxy.requests.drains import Drains
 from proxy.requests.handle import RequestHandle
 from proxy.requests.hold_errors import HoldErrors
 from proxy.requests.leases import LeaseKeeper
-from proxy.requests.outage import Outage, may_serve
+from proxy.requests.outage import Outage, counts_cost, may_serve
 from proxy.requests.outcomes import Failed
 from proxy.requests.patience import OutOfPatience, Patience
 from proxy.requests.relay import Sink
@@ -189,6 +189,8 @@ class RequestTask:
         key = request.key.api_key
         if not may_serve(key, request.api_key, request.model, datetime.now(UTC)):
             return False
+        if self._tariff.expected is None and counts_cost(request.key.limits, request.model):
+            return False
         return self._services.outage.has_room(key.api_key_id, key.policies.unavailable_allowance, time.monotonic())
 
     async def _go_on_without(self, owner: SettlementOwner) -> bool:
@@ -248,6 +250,13 @@ class RequestTask:
         if self._hold is not None and charge is not None and charge.basis is Basis.REPORTED:
             self._services.hold_errors.note(self._request.model, self._hold.amounts, charge.amounts)
 
+    def _cost_microusd(self) -> int | None:
+        charge = self._owner.charge if self._owner else None
+        if charge is None:
+            return None
+        held = self._grant.reservation.reserved if self._grant and charge.basis is Basis.RESERVED else {}
+        return {**held, **charge.amounts}.get(COST)
+
     def _facts(self, error: ProxyError | None) -> RequestFacts:
         owner = self._owner
         reservation = self._grant.reservation if self._grant else None
@@ -267,5 +276,5 @@ class RequestTask:
             settled=owner.state if owner else None,
             first_byte_time=self.handle.first_byte_time,
             end_time=datetime.now(UTC),
-            cost_microusd=owner.charge.amounts.get(COST) if owner and owner.charge else None,
+            cost_microusd=self._cost_microusd(),
         )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from quotad.client.types import Enforcement, LimitStatus
+from quotad.client.types import Enforcement, LimitStatus, pattern_matches
 
 Header = tuple[str, str]
 
@@ -40,11 +40,7 @@ def limit_headers(limits: Sequence[LimitStatus], now: datetime) -> tuple[Header,
 
 
 def applies_to(status: LimitStatus, model: str) -> bool:
-    """Whether a limit's pattern, exact or `prefix*`, matches the model; an empty one matches all."""
-    pattern = status.limit.model_pattern
-    if not pattern:
-        return True
-    return model.startswith(pattern[:-1]) if pattern.endswith("*") else model == pattern
+    return pattern_matches(status.limit.model_pattern, model)
 
 
 def overlay(limits: Sequence[LimitStatus], newer: Sequence[LimitStatus]) -> tuple[LimitStatus, ...]:

@@ -40,6 +40,7 @@ from quotad.values import (
     Violation,
     Window,
     WindowKind,
+    pattern_matches,
 )
 
 __all__ = [
@@ -98,6 +99,7 @@ __all__ = [
     "Unset",
     "UsageTotal",
     "Violation",
+    "pattern_matches",
     "Window",
     "WindowKind",
 ]

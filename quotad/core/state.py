@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from quotad.core.windows import window_at
-from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation
+from quotad.values import ApiKey, Limit, LimitOwner, LimitStatus, Reservation, pattern_matches
 
 CONCURRENCY = "concurrency"
 REQUESTS = "requests"
@@ -163,13 +163,6 @@ class Writes:
 
     def __bool__(self) -> bool:
         return bool(self.reservations)
-
-
-def pattern_matches(pattern: str, model: str) -> bool:
-    """Empty matches every model, `prefix*` those that begin so, anything else exactly itself."""
-    if pattern.endswith("*"):
-        return model.startswith(pattern[:-1])
-    return not pattern or pattern == model
 
 
 def limit_status(placed: Placed, used: int, held: int) -> LimitStatus:

@@ -17,7 +17,7 @@ from quotad.client.types import (
     OnQuotadUnavailable,
     UnavailableAllowance,
 )
-from tests.proxy.requests.scene import HASTY, LIMIT, STREAM, Scene, open_scene, static
+from tests.proxy.requests.scene import HASTY, LIMIT, REQUEST, STREAM, Scene, open_scene, static
 from tests.proxy.settlement.ledger import kept
 from tests.support.daemons import limit, quotad
 from tests.support.waiting import eventually
@@ -114,6 +114,18 @@ async def test_other_keys_and_unknown_ones_are_refused_meanwhile(database_url: s
             refused = await scene.post(key=key)
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "quota_unavailable")
         assert len(scene.entries) == 1
+
+
+async def test_a_model_without_a_price_is_not_served_where_cost_is_limited(database_url: str, tmp_path: Path) -> None:
+    """B8: it would be charged no cost, whatever it used."""
+    async with open_scene(database_url, tmp_path, static(), **AWAY) as scene:
+        limits = (limit(max_value=LIMIT), limit("cost_microusd", LIMIT, model_pattern="demo-unpriced"))
+        async with scene.daemon.admin() as admin:
+            key = await admin.create_api_key("open", limits=limits, policies=OPEN)
+        assert (await scene.post(key=key)).status_code == 200
+        await scene.daemon.stop()
+        assert (await scene.post({**REQUEST, "model": "demo-unpriced"}, key=key)).status_code == 503
+        assert (await scene.post(key=key)).status_code == 200
 
 
 async def test_a_description_that_is_too_old_serves_nobody(database_url: str, tmp_path: Path) -> None:
